@@ -1,0 +1,119 @@
+//! Real signed documents for simulated sites, the same in every process: RSA
+//! signatures are deterministic, and the keys are files beside this one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use suq::manifest::pki::{AnchorFile, Anchors, SigningKey};
+use suq::manifest::{Details, Draft, SigningStyle, Trust, Verified, Verifier, deprecate};
+use suq::model::{Checksum, Algorithm, Identifier, Sha1, Sha256, Timestamp};
+use suq::policy::Policy;
+
+/// When every simulation begins.
+pub const EPOCH: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+const AUTHORITY: &[u8] = include_bytes!("../endorsers/authority.pem");
+const ENDORSERS: [(&[u8], &[u8]); 3] = [
+    (include_bytes!("../endorsers/alice.key"), include_bytes!("../endorsers/alice.pem")),
+    (include_bytes!("../endorsers/bruno.key"), include_bytes!("../endorsers/bruno.pem")),
+    (include_bytes!("../endorsers/chloe.key"), include_bytes!("../endorsers/chloe.pem")),
+];
+
+/// The endorser that some sites blacklist.
+pub const BLACKLISTED: &str = "bruno@example.org";
+
+/// Documents and judgements that all simulations of a process share.
+pub struct Library {
+    /// Signed documents, in the order of their endorsement; every third one
+    /// deprecates the one before.
+    pub documents: Vec<Arc<[u8]>>,
+    /// Documents whose signature does not hold.
+    pub forgeries: Vec<Arc<[u8]>>,
+    anchors: Anchors,
+    verifier: Verifier,
+    /// Verification is a pure function of the document: done once.
+    verified: Mutex<BTreeMap<Sha256, Outcome>>,
+}
+
+type Outcome = Result<(Box<Verified>, Trust), String>;
+
+/// More documents than any scenario publishes.
+const DOCUMENTS: usize = 60;
+
+pub static LIBRARY: LazyLock<Library> = LazyLock::new(Library::new);
+
+impl Library {
+    fn new() -> Library {
+        let keys: Vec<SigningKey> = ENDORSERS
+            .iter()
+            .map(|(key, certificate)| SigningKey::from_pem(key, certificate, None).unwrap())
+            .collect();
+        let documents: Vec<Arc<[u8]>> = (0..DOCUMENTS).map(|n| document(n, &keys)).collect();
+        let forgeries = documents.iter().map(|document| forge(document)).collect();
+        let anchor = AnchorFile { name: "authority.pem".to_owned(), bytes: AUTHORITY.to_vec() };
+        Library {
+            documents,
+            forgeries,
+            anchors: Anchors::new([anchor], &[]).unwrap(),
+            verifier: Verifier::new(),
+            verified: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    pub fn anchors_digest(&self) -> Sha256 {
+        self.anchors.digest()
+    }
+
+    pub fn verify(&self, document: &Arc<[u8]>) -> Outcome {
+        let mut verified = self.verified.lock().unwrap();
+        verified
+            .entry(Sha256::of(document))
+            .or_insert_with(|| match self.verifier.verify(document) {
+                Ok(verified) => {
+                    let trust = self.anchors.check(&verified, EPOCH);
+                    Ok((Box::new(verified), trust))
+                }
+                Err(error) => Err(error.to_string()),
+            })
+            .clone()
+    }
+}
+
+/// A policy that allows everyone but one endorser, or everyone.
+pub fn policy(blacklisting: bool) -> Policy {
+    let text = format!("[blacklistendorsers]\none={BLACKLISTED}\n");
+    Policy::parse("policy.cfg", if blacklisting { &text } else { "" }).unwrap()
+}
+
+fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
+    let key = &keys[(number / 3) % keys.len()];
+    let created = EPOCH.minus(std::time::Duration::from_secs(86_400 - 60 * number as u64));
+    if number % 3 == 2 {
+        let earlier = document(number - 1, keys);
+        let reason = format!("fault number {number}");
+        return deprecate(&earlier, &reason, key, None, created, SigningStyle::Modern)
+            .unwrap()
+            .into_octets();
+    }
+    let sha1 = Sha1::from_bytes([number as u8 + 1; 20]);
+    let draft = Draft {
+        identifier: Identifier::from_sha1(sha1),
+        bytes: 1000 + number as u64,
+        checksums: [Checksum::new(Algorithm::Sha1, &sha1.to_string()).unwrap()]
+            .into_iter()
+            .collect(),
+        details: Details {
+            image_type: "base".to_owned(),
+            title: Some(format!("image {number}")),
+            ..Details::default()
+        },
+        pieces: None,
+    };
+    draft.sign(key, None, created, SigningStyle::Modern).unwrap().into_octets()
+}
+
+/// The same document with another size of the image.
+fn forge(document: &[u8]) -> Arc<[u8]> {
+    let text = std::str::from_utf8(document).unwrap();
+    Arc::from(text.replacen("bytes>1", "bytes>2", 1).into_bytes())
+}

@@ -1,0 +1,237 @@
+//! Links between simulated sites: they delay, reorder, lose and break.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use suq::engine::{AskId, Effect, Input, QuestionId};
+use suq::model::Peer;
+use suq::wire::{Request, Response};
+
+use super::{Event, Scenario, Violation, World};
+
+/// How long a site waits for an answer that is lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Something on a link.
+#[derive(Debug)]
+pub enum Delivery {
+    Gossip { from: Option<usize>, to: usize, document: Arc<[u8]> },
+    Question { from: usize, to: usize, ask: AskId, life: u32, request: Request },
+    Answer { from: usize, to: usize, ask: AskId, life: u32, response: Response },
+    Dial { from: usize, to: usize, life: u32 },
+}
+
+/// Which sites are linked, connected and cut off.
+pub struct Network {
+    /// Whom each site knows.
+    links: Vec<BTreeSet<usize>>,
+    /// Open connections, smaller number first.
+    connections: BTreeSet<(usize, usize)>,
+    /// Sites on the far side of a partition.
+    pub cut_off: BTreeSet<usize>,
+    /// Questions that wait for an answer: who asked what, in which life.
+    open: BTreeMap<QuestionId, (usize, AskId, u32)>,
+    /// Asks that were answered, or will fail by their time-out.
+    unanswered: BTreeSet<(usize, u32, AskId)>,
+    question_ids: u64,
+    pub gossip_messages: u64,
+    pub questions: u64,
+}
+
+/// The name of a simulated site.
+pub fn peer(number: usize) -> Peer {
+    let mut key = [0u8; 32];
+    key[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    Peer::from_key(key)
+}
+
+/// The number behind a name.
+pub fn number(peer: Peer) -> usize {
+    let mut bytes = [0u8; 8];
+    bytes.copy_from_slice(&peer.key()[..8]);
+    u64::from_be_bytes(bytes) as usize
+}
+
+fn pair(a: usize, b: usize) -> (usize, usize) {
+    (a.min(b), a.max(b))
+}
+
+impl Network {
+    pub fn new(scenario: &Scenario, random: &mut fastrand::Rng) -> Network {
+        let count = scenario.sites;
+        let mut links = vec![BTreeSet::new(); count];
+        for site in 0..count {
+            // A ring of each policy keeps sites of equal policy connected.
+            let boundary = scenario.blacklisting_sites;
+            let next = match site + 1 {
+                next if next == boundary => 0,
+                next if next == count => boundary,
+                next => next,
+            };
+            links[site].insert(next);
+            for _ in 0..scenario.links / 2 {
+                links[site].insert(random.usize(0..count));
+            }
+            links[site].remove(&site);
+        }
+        Network {
+            links,
+            connections: BTreeSet::new(),
+            cut_off: BTreeSet::new(),
+            open: BTreeMap::new(),
+            unanswered: BTreeSet::new(),
+            question_ids: 0,
+            gossip_messages: 0,
+            questions: 0,
+        }
+    }
+
+    pub fn neighbours(&self, site: usize) -> Vec<Peer> {
+        self.links[site].iter().map(|other| peer(*other)).collect()
+    }
+
+    fn is_cut(&self, a: usize, b: usize) -> bool {
+        self.cut_off.contains(&a) != self.cut_off.contains(&b)
+    }
+
+    fn connected(&self, site: usize) -> Vec<usize> {
+        let other = |(a, b): &(usize, usize)| match (*a == site, *b == site) {
+            (true, _) => Some(*b),
+            (_, true) => Some(*a),
+            _ => None,
+        };
+        self.connections.iter().filter_map(other).collect()
+    }
+}
+
+impl World {
+    /// Carries out an effect that concerns other sites.
+    pub(super) fn send(&mut self, site: usize, effect: Effect) {
+        let life = self.sites[site].life;
+        match effect {
+            Effect::Ask { ask, peer, request } => {
+                self.network.questions += 1;
+                self.network.unanswered.insert((site, life, ask));
+                let failed = Input::Answered { ask, answer: Err("no answer in time".to_owned()) };
+                let event = Event::Input { site, life, input: failed };
+                self.at(self.now.plus(ANSWER_TIMEOUT), event);
+                let to = number(peer);
+                self.transmit(site, to, Delivery::Question { from: site, to, ask, life, request });
+            }
+            Effect::Answer { question, response } => {
+                if let Some((to, ask, life)) = self.network.open.remove(&question) {
+                    let from = site;
+                    let answer = Delivery::Answer { from, to, ask, life, response };
+                    self.transmit(from, to, answer);
+                }
+            }
+            Effect::Dial { peer, .. } => {
+                let to = number(peer);
+                let dial = Delivery::Dial { from: site, to, life };
+                self.after(self.scenario.latency_ms, Event::Delivery(dial));
+            }
+            Effect::Disconnect { peer } => {
+                self.network.connections.remove(&pair(site, number(peer)));
+            }
+            _ => {}
+        }
+    }
+
+    fn transmit(&mut self, from: usize, to: usize, delivery: Delivery) {
+        let connected = self.network.connections.contains(&pair(from, to));
+        if connected && self.random.f64() >= self.scenario.loss {
+            self.after(self.scenario.latency_ms, Event::Delivery(delivery));
+        }
+    }
+
+    /// Gossips a document to every connected site but the one it came from.
+    pub(super) fn forward(&mut self, site: usize, from: Option<Peer>, document: &Arc<[u8]>) {
+        for to in self.network.connected(site) {
+            if from.map(number) != Some(to) {
+                self.network.gossip_messages += 1;
+                let document = Arc::clone(document);
+                self.transmit(site, to, Delivery::Gossip { from: Some(site), to, document });
+            }
+        }
+    }
+
+    /// A document from nowhere: a hostile neighbour.
+    pub(super) fn gossip_to(&mut self, to: usize, from: Option<usize>, document: Arc<[u8]>) {
+        let gossip = Delivery::Gossip { from, to, document };
+        self.after(self.scenario.latency_ms, Event::Delivery(gossip));
+    }
+
+    pub(super) fn deliver(&mut self, delivery: Delivery) -> Result<(), Violation> {
+        match delivery {
+            Delivery::Gossip { from, to, document } => {
+                if from.is_some_and(|from| self.network.is_cut(from, to)) {
+                    return Ok(());
+                }
+                match self.sites[to].hear(from.map(peer), &document) {
+                    Some(input) => self.feed(to, input),
+                    None => Ok(()),
+                }
+            }
+            Delivery::Question { from, to, ask, life, request } => {
+                if self.network.is_cut(from, to) || !self.sites[to].is_up() {
+                    return Ok(());
+                }
+                self.network.question_ids += 1;
+                let question = QuestionId(self.network.question_ids);
+                self.network.open.insert(question, (from, ask, life));
+                self.feed(to, Input::Question { peer: peer(from), question, request })
+            }
+            Delivery::Answer { from, to, ask, life, response } => {
+                let late = !self.network.unanswered.remove(&(to, life, ask));
+                if late || self.network.is_cut(from, to) || !self.sites[to].is_alive(life) {
+                    return Ok(());
+                }
+                self.feed(to, Input::Answered { ask, answer: Ok(response) })
+            }
+            Delivery::Dial { from, to, life } => self.dialled(from, to, life),
+        }
+    }
+
+    fn dialled(&mut self, from: usize, to: usize, life: u32) -> Result<(), Violation> {
+        if !self.sites[from].is_alive(life) {
+            return Ok(());
+        }
+        if self.network.is_cut(from, to) || !self.sites[to].is_up() {
+            return self.feed(from, Input::DialFailed { peer: peer(to) });
+        }
+        if self.network.connections.insert(pair(from, to)) {
+            self.feed(from, Input::Connected { peer: peer(to) })?;
+            self.feed(to, Input::Connected { peer: peer(from) })?;
+        }
+        Ok(())
+    }
+
+    /// Cuts a random part of the sites off.
+    pub(super) fn cut(&mut self, count: usize) -> Result<(), Violation> {
+        let mut sites: Vec<usize> = (0..self.sites.len()).collect();
+        self.random.shuffle(&mut sites);
+        self.network.cut_off = sites.into_iter().take(count).collect();
+        let cut: Vec<(usize, usize)> = self.network.connections.iter().copied().collect();
+        for (a, b) in cut {
+            if self.network.is_cut(a, b) {
+                self.hang_up(a, b)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A site vanishes from its neighbours.
+    pub(super) fn hang_up_all(&mut self, site: usize) -> Result<(), Violation> {
+        for other in self.network.connected(site) {
+            self.hang_up(site, other)?;
+        }
+        Ok(())
+    }
+
+    fn hang_up(&mut self, a: usize, b: usize) -> Result<(), Violation> {
+        self.network.connections.remove(&pair(a, b));
+        self.feed(a, Input::Disconnected { peer: peer(b) })?;
+        self.feed(b, Input::Disconnected { peer: peer(a) })
+    }
+}

@@ -1,0 +1,109 @@
+//! What this node knows of every document: the index the protocol works on.
+//!
+//! Architecture invariant: only what is durable stands here. The documents
+//! themselves stay in the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{ContentId, EntryKey, Timestamp};
+
+/// What became of a document at this site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// An entry that this site's rules allow.
+    Admitted,
+    /// An entry that they no longer allow.
+    Withdrawn,
+    /// Refused; only the refusal is kept.
+    Refused,
+}
+
+/// A document that the store knows, as it is told to the engine at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The document.
+    pub id: ContentId,
+    /// The key it stands, or would stand, under.
+    pub key: EntryKey,
+    /// What became of it.
+    pub standing: Standing,
+}
+
+/// Every known document, in the order of reconciliation.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue {
+    by_id: BTreeMap<ContentId, (Timestamp, Standing)>,
+    /// The order of reconciliation: endorsement date, then content id.
+    in_order: BTreeSet<(Timestamp, ContentId)>,
+    /// Entries by key, to notice two documents under one.
+    by_key: BTreeSet<(EntryKey, ContentId)>,
+    /// Counts every change; a snapshot of an older version is stale.
+    version: u64,
+}
+
+impl Catalogue {
+    pub(super) fn insert(&mut self, known: Known) {
+        let Known { id, key, standing } = known;
+        self.by_id.insert(id, (key.created, standing));
+        self.in_order.insert((key.created, id));
+        if standing != Standing::Refused {
+            self.by_key.insert((key, id));
+        }
+        self.version += 1;
+    }
+
+    pub(super) fn set_standing(&mut self, id: ContentId, standing: Standing) {
+        if let Some((_, current)) = self.by_id.get_mut(&id) {
+            *current = standing;
+        }
+    }
+
+    pub(super) fn drop_refusals(&mut self) {
+        let by_id = &mut self.by_id;
+        self.in_order.retain(|(_, id)| {
+            let refused = matches!(by_id.get(id), Some((_, Standing::Refused)));
+            if refused {
+                by_id.remove(id);
+            }
+            !refused
+        });
+        self.version += 1;
+    }
+
+    pub(super) fn standing(&self, id: &ContentId) -> Option<Standing> {
+        self.by_id.get(id).map(|(_, standing)| *standing)
+    }
+
+    /// Another entry that stands under the same key.
+    pub(super) fn rival(&self, key: &EntryKey, id: ContentId) -> Option<ContentId> {
+        let first = (key.clone(), ContentId::from_bytes([0; 32]));
+        self.by_key
+            .range(first..)
+            .take_while(|(other, _)| other == key)
+            .map(|(_, other)| *other)
+            .find(|other| *other != id)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = (ContentId, Standing)> {
+        self.by_id
+            .iter()
+            .filter(|(_, (_, standing))| *standing != Standing::Refused)
+            .map(|(id, (_, standing))| (*id, *standing))
+    }
+
+    pub(super) fn count(&self, standing: Standing) -> usize {
+        self.by_id.values().filter(|(_, found)| *found == standing).count()
+    }
+
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (Timestamp, ContentId)> {
+        self.in_order.iter().copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+}

@@ -1,0 +1,66 @@
+//! Every bound of the engine, with its reason.
+
+use std::time::Duration;
+
+/// Verifications under way at once. Enough to keep a few cores busy; the rest waits.
+pub(super) const MAX_VERIFYING: usize = 32;
+
+/// Documents waiting for verification that gossip and callers sent. More than
+/// this is refused for now; sync brings it again. At 256 KiB each: 256 MiB at
+/// worst, 5 MB in practice.
+pub(super) const MAX_WAITING: usize = 1024;
+
+/// Sync stops asking for documents while this many of its own wait.
+pub(super) const MAX_SYNC_WAITING: usize = 256;
+
+/// How far ahead of this node's clock an endorsement may be dated.
+pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(10 * 60);
+
+/// Documents dated further ahead that are held until their time.
+pub(super) const MAX_HELD: usize = 256;
+
+/// Peers reconciled with at once.
+pub(super) const MAX_SESSIONS: usize = 8;
+
+/// Rounds of one reconciliation: 16-way splitting of a million entries needs
+/// five, frames cut at their limit some more.
+pub(super) const MAX_ROUNDS: u32 = 256;
+
+/// Ids that one reconciliation may bring. The rest comes with the next one.
+pub(super) const MAX_NEEDED: usize = 200_000;
+
+/// Time between reconciliations with a random peer.
+pub(super) const SYNC_INTERVAL: Duration = Duration::from_secs(3 * 60);
+
+/// Questions of one peer that wait for the store.
+pub(super) const MAX_QUESTIONS_PER_PEER: usize = 8;
+
+/// Peers whose addresses are remembered.
+pub(super) const MAX_PEERS: usize = 1024;
+
+/// Addresses remembered for one peer.
+pub(super) const MAX_ADDRESSES: usize = 16;
+
+/// First wait before dialling a peer again; doubles with each failure.
+pub(super) const MIN_REDIAL: Duration = Duration::from_secs(1);
+
+/// Longest wait before dialling a peer again.
+pub(super) const MAX_REDIAL: Duration = Duration::from_secs(5 * 60);
+
+/// Points a peer may lose before it is disconnected.
+pub(super) const MAX_FAULTS: u32 = 20;
+
+/// A peer is forgiven one fault in this time.
+pub(super) const FAULT_DECAY: Duration = Duration::from_secs(30);
+
+/// A disconnected peer is not dialled again for this long.
+pub(super) const BANISHMENT: Duration = Duration::from_secs(10 * 60);
+
+/// Peers asked whether they hold a blob.
+pub(super) const MAX_ASKED_FOR_BLOB: usize = 32;
+
+/// Blobs fetched at once.
+pub(super) const MAX_FETCHES: usize = 16;
+
+/// Entries judged again at once after the rules changed.
+pub(super) const REJUDGE_BATCH: usize = 64;

@@ -1,0 +1,179 @@
+//! Judging every entry again when the policy or the trust anchors changed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::admission::{Origin, refusal_text};
+use super::limits::REJUDGE_BATCH;
+use super::{
+    Alert, CallId, Effect, Engine, GossipVerdict, LoadId, Record, Reply, Rules, Standing, Written,
+};
+use crate::model::{ContentId, EntryKey, Timestamp};
+use crate::policy::{Admitted, Verdict};
+
+/// Entries that wait to be judged again.
+#[derive(Debug, Default)]
+pub(super) struct Rejudge {
+    waiting: VecDeque<ContentId>,
+    load: Option<LoadId>,
+    /// Entries of the batch under way that are not judged.
+    unsettled: usize,
+    /// True from the change of rules until the last entry is judged.
+    running: bool,
+}
+
+impl Rejudge {
+    pub(super) fn is_load(&self, load: LoadId) -> bool {
+        self.load == Some(load)
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.waiting.len() + self.unsettled
+    }
+}
+
+impl Engine {
+    pub(super) fn rules_changed(&mut self, rules: Rules, now: Timestamp) {
+        let changed = rules.digest() != self.rules.digest();
+        self.rules = rules;
+        if changed {
+            self.begin_rejudging();
+            // Documents that were refused are offered again.
+            let peers: Vec<_> = self.peers.connected().collect();
+            for peer in peers {
+                self.end_session(peer, Some("the rules of this site changed".into()), now);
+                self.sync.make_due(peer);
+            }
+        }
+    }
+
+    pub(super) fn begin_rejudging(&mut self) {
+        self.catalogue.drop_refusals();
+        self.store(vec![Record::DropRefusals], Written::Nothing);
+        self.rejudge.waiting = self.catalogue.entries().map(|(id, _)| id).collect();
+        self.rejudge.running = true;
+    }
+
+    pub(super) fn continue_rejudging(&mut self) {
+        if !self.rejudge.running || self.rejudge.load.is_some() || self.rejudge.unsettled > 0 {
+            return;
+        }
+        let batch = REJUDGE_BATCH.min(self.rejudge.waiting.len());
+        if batch == 0 {
+            self.rejudge.running = false;
+            let digest = self.rules.digest();
+            return self.store(vec![Record::Rules(digest)], Written::Nothing);
+        }
+        let ids: Vec<ContentId> = self.rejudge.waiting.drain(..batch).collect();
+        let load = LoadId(self.ids.next());
+        self.rejudge.load = Some(load);
+        self.rejudge.unsettled = ids.len();
+        self.outbox.push(Effect::Load { load, ids });
+    }
+
+    pub(super) fn rejudge_loaded(&mut self, documents: Vec<(ContentId, Arc<[u8]>)>) {
+        self.rejudge.load = None;
+        self.rejudge.unsettled = documents.len();
+        for (id, document) in documents {
+            let _ = self.admission.enqueue(document, Origin::Rejudge(id));
+        }
+    }
+
+    /// An entry has been judged under the new rules.
+    pub(super) fn rejudged(
+        &mut self,
+        id: ContentId,
+        key: EntryKey,
+        judged: Result<Admitted, Verdict>,
+        others: Vec<Origin>,
+        now: Timestamp,
+    ) {
+        self.tell_others(others, id, &key, &judged, now);
+        let before = self.catalogue.standing(&id);
+        let (after, record) = match judged {
+            Ok(admitted) => {
+                (Standing::Admitted, Record::Restoration { admitted: Box::new(admitted) })
+            }
+            Err(verdict) => {
+                let (rule, reason) = refusal_text(&verdict);
+                let record = Record::Withdrawal { id, rule, reason, rules: verdict.rules };
+                (Standing::Withdrawn, record)
+            }
+        };
+        if before == Some(after) {
+            self.rejudge.unsettled = self.rejudge.unsettled.saturating_sub(1);
+            return;
+        }
+        if let Record::Withdrawal { rule, .. } = &record {
+            let alert = Alert::Withdrawn { key, rule: rule.clone() };
+            self.outbox.push(Effect::Alert(alert));
+            // Withheld at once: a crash before the write only means that the
+            // entry is judged again.
+            self.catalogue.set_standing(id, Standing::Withdrawn);
+        }
+        self.store(vec![record], Written::Standing(id, after));
+    }
+
+    /// A stored document that no longer verifies is never used again.
+    pub(super) fn rejudged_as_broken(&mut self, id: ContentId, reason: &str) {
+        self.catalogue.set_standing(id, Standing::Withdrawn);
+        let record = Record::Withdrawal {
+            id,
+            rule: "verified".to_owned(),
+            reason: reason.to_owned(),
+            rules: self.rules.digest(),
+        };
+        self.store(vec![record], Written::Standing(id, Standing::Withdrawn));
+    }
+
+    pub(super) fn standing_written(
+        &mut self,
+        id: ContentId,
+        standing: Standing,
+        result: Result<(), String>,
+    ) {
+        self.rejudge.unsettled = self.rejudge.unsettled.saturating_sub(1);
+        match result {
+            Ok(()) => self.catalogue.set_standing(id, standing),
+            // Not written: the rules stay unrecorded, so the next start judges anew.
+            Err(_) => self.rejudge.running = false,
+        }
+    }
+
+    /// Whoever sent the same document while it was judged again.
+    fn tell_others(
+        &mut self,
+        others: Vec<Origin>,
+        id: ContentId,
+        key: &EntryKey,
+        judged: &Result<Admitted, Verdict>,
+        now: Timestamp,
+    ) {
+        for origin in others {
+            match origin {
+                Origin::Call(call) => self.tell_caller(call, id, key, judged),
+                Origin::Gossip(_, gossip) => {
+                    let verdict = GossipVerdict::Ignore;
+                    self.outbox.push(Effect::Judge { gossip, verdict });
+                }
+                Origin::Sync(peer, asked) => self.document_settled(peer, asked, false, now),
+                Origin::Rejudge(_) | Origin::Held => {}
+            }
+        }
+    }
+
+    fn tell_caller(
+        &mut self,
+        call: CallId,
+        id: ContentId,
+        key: &EntryKey,
+        judged: &Result<Admitted, Verdict>,
+    ) {
+        let key = key.clone();
+        let reply = match judged {
+            Ok(_) => Reply::Published { key, id, already: true },
+            Err(verdict) => Reply::Refused { key, verdict: verdict.clone() },
+        };
+        self.reply(call, reply);
+    }
+}
