@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use suq::manifest::pki::{AnchorFile, Anchors, SigningKey};
 use suq::manifest::{Details, Draft, SigningStyle, Trust, Verified, Verifier, deprecate};
-use suq::model::{Checksum, Algorithm, Identifier, Sha1, Sha256, Timestamp};
+use suq::model::{Algorithm, Checksum, Identifier, Sha1, Sha256, Timestamp};
 use suq::policy::Policy;
 
 /// When every simulation begins.
@@ -70,7 +70,7 @@ impl Library {
             .entry(Sha256::of(document))
             .or_insert_with(|| match self.verifier.verify(document) {
                 Ok(verified) => {
-                    let trust = self.anchors.check(&verified, EPOCH);
+                    let trust = self.anchors.check(&verified);
                     Ok((Box::new(verified), trust))
                 }
                 Err(error) => Err(error.to_string()),

@@ -92,9 +92,9 @@ impl Invariants {
 
     /// A site passes a document on: 4 (only after it is durable there).
     pub fn passed_on(&mut self, site: &Site, document: &Arc<[u8]>) -> Result<(), String> {
-        let (verified, _) = LIBRARY
-            .verify(document)
-            .map_err(|error| format!("site {} passed on what is not verified: {error}", site.number))?;
+        let (verified, _) = LIBRARY.verify(document).map_err(|error| {
+            format!("site {} passed on what is not verified: {error}", site.number)
+        })?;
         self.promise(site, verified.content_id())
     }
 

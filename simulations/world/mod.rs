@@ -30,21 +30,43 @@ use suq::model::{Sha256, Timestamp};
 #[derive(Debug)]
 enum Event {
     /// A site gets an input, unless it restarted since.
-    Input { site: usize, life: u32, input: Input },
+    Input {
+        site: usize,
+        life: u32,
+        input: Input,
+    },
     /// A disk flushes a write.
-    Flush { site: usize, life: u32, write: suq::engine::WriteId },
+    Flush {
+        site: usize,
+        life: u32,
+        write: suq::engine::WriteId,
+    },
     /// Something arrives over the network.
     Delivery(Delivery),
     /// A deadline that a site named.
-    Tick { site: usize, life: u32 },
+    Tick {
+        site: usize,
+        life: u32,
+    },
     /// A document is published at a random site that is up.
-    Publish { number: usize },
+    Publish {
+        number: usize,
+    },
     /// A hostile neighbour gossips a forged document.
-    Forge { number: usize },
-    PartitionBegins { sites: usize },
+    Forge {
+        number: usize,
+    },
+    PartitionBegins {
+        sites: usize,
+    },
     PartitionEnds,
-    Crash { site: Option<usize>, down: Duration },
-    Restart { site: usize },
+    Crash {
+        site: Option<usize>,
+        down: Duration,
+    },
+    Restart {
+        site: usize,
+    },
 }
 
 /// What a run did, for the table.
@@ -193,9 +215,11 @@ impl World {
     fn last_disturbance(&self) -> Timestamp {
         let publications = self.scenario.publish_until_s;
         let partitions = self.scenario.partition.iter().map(|partition| partition.to_s);
-        let crashes = self.scenario.crash.iter().map(|crash| {
-            crash.at_s.unwrap_or(self.scenario.publish_until_s) + crash.down_s
-        });
+        let crashes = self
+            .scenario
+            .crash
+            .iter()
+            .map(|crash| crash.at_s.unwrap_or(self.scenario.publish_until_s) + crash.down_s);
         let last = partitions.chain(crashes).max().unwrap_or(0).max(publications);
         EPOCH.plus(Duration::from_secs(last))
     }
@@ -283,11 +307,16 @@ impl World {
             }
             Effect::Load { load, ids } => {
                 let documents = self.sites[site].load(&ids);
-                self.after([1, 5], Event::Input { site, life, input: Input::Loaded { load, documents } });
+                self.after(
+                    [1, 5],
+                    Event::Input { site, life, input: Input::Loaded { load, documents } },
+                );
             }
             Effect::Announce { document } => {
-                self.sites[site].heard.insert(Sha256::of(&document));
-                self.forward(site, None, &document);
+                // Gossip passes a message on once.
+                if self.sites[site].heard.insert(Sha256::of(&document)) {
+                    self.forward(site, None, &document);
+                }
             }
             Effect::Judge { gossip, verdict } => {
                 if let Some((from, document)) = self.sites[site].judged(gossip, verdict) {

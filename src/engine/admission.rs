@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::limits::{CLOCK_TOLERANCE, MAX_HELD, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING};
+use super::limits::{
+    CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING,
+};
 use super::{
     Alert, CallId, Effect, Engine, GossipId, GossipVerdict, JobId, Known, Record, Reply, Standing,
     Written,
@@ -277,16 +279,13 @@ impl Engine {
             }
         }
         self.catalogue.insert(Known { id, key: key.clone(), standing });
-        let mut announced = false;
+        if standing == Standing::Admitted && self.is_news(&origins) {
+            self.outbox.push(Effect::Announce { document });
+        }
         for origin in origins {
             match origin {
                 Origin::Call(call) => match &judgement {
                     Judgement::Admitted => {
-                        if !announced {
-                            announced = true;
-                            let document = Arc::clone(&document);
-                            self.outbox.push(Effect::Announce { document });
-                        }
                         self.reply(call, Reply::Published { key: key.clone(), id, already });
                     }
                     Judgement::Refused(verdict) => {
@@ -303,6 +302,19 @@ impl Engine {
                 Origin::Rejudge(_) | Origin::Held => {}
             }
         }
+    }
+
+    /// True for what peers may not have heard: what was published here, and what
+    /// a small sync brought, for instance after a partition healed. A site that
+    /// catches up with thousands of documents keeps quiet.
+    fn is_news(&self, origins: &[Origin]) -> bool {
+        let gossiped = origins.iter().any(|origin| matches!(origin, Origin::Gossip(..)));
+        !gossiped
+            && origins.iter().any(|origin| match origin {
+                Origin::Call(_) => true,
+                Origin::Sync(peer, _) => self.sync_missing(*peer) <= MAX_NEWS,
+                Origin::Gossip(..) | Origin::Rejudge(_) | Origin::Held => false,
+            })
     }
 
     /// A document that cannot be stored is not acknowledged; sync brings it again.

@@ -29,6 +29,9 @@ pub(super) const MAX_ROUNDS: u32 = 256;
 /// Ids that one reconciliation may bring. The rest comes with the next one.
 pub(super) const MAX_NEEDED: usize = 200_000;
 
+/// Documents that one reconciliation may bring and still be passed on as news.
+pub(super) const MAX_NEWS: u64 = 256;
+
 /// Time between reconciliations with a random peer.
 pub(super) const SYNC_INTERVAL: Duration = Duration::from_secs(3 * 60);
 

@@ -113,6 +113,11 @@ impl Engine {
         self.sync.waiters.retain(|waiter| waiter.call != call);
     }
 
+    /// How many documents the reconciliation with a peer has found missing here.
+    pub(super) fn sync_missing(&self, peer: Peer) -> u64 {
+        self.sync.sessions.get(&peer).map_or(0, |session| session.missing)
+    }
+
     /// Does everything that can be done now: begins sessions, asks for documents,
     /// ends sessions.
     pub(super) fn pump_sync(&mut self, now: Timestamp) {

@@ -94,3 +94,27 @@ pub enum Trust {
         reason: String,
     },
 }
+
+/// A document that was just signed here, and verifies: the only constructors
+/// are the functions that sign.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    pub(super) verified: Verified,
+}
+
+impl Signed {
+    /// The document, byte for byte.
+    pub fn octets(&self) -> &Arc<[u8]> {
+        &self.verified.octets
+    }
+
+    /// The document, byte for byte.
+    pub fn into_octets(self) -> Arc<[u8]> {
+        self.verified.octets
+    }
+
+    /// A fresh signature has been verified once.
+    pub fn verified(&self) -> &Verified {
+        &self.verified
+    }
+}

@@ -73,8 +73,15 @@ impl From<SystemTime> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_second(self.seconds()) {
-            Ok(time) => write!(f, "{}", time.strftime("%Y-%m-%dT%H:%M:%SZ")),
+        // jiff's own range ends some hours before the year 9999 does.
+        const DAY: i64 = 86_400;
+        let (day, second) = (self.seconds().div_euclid(DAY), self.seconds().rem_euclid(DAY));
+        let days = jiff::Span::new().try_days(day);
+        match days.and_then(|days| civil::date(1970, 1, 1).checked_add(days)) {
+            Ok(date) => {
+                let (hour, minute) = (second / 3600, second / 60 % 60);
+                write!(f, "{date}T{hour:02}:{minute:02}:{:02}Z", second % 60)
+            }
             Err(_) => write!(f, "{} ms after 1970", self.0),
         }
     }
@@ -137,8 +144,9 @@ fn parse(text: &str) -> Option<Timestamp> {
     let small = |from: usize| text[from..from + 2].parse::<i8>().ok();
     let date = civil::Date::new(number(0, 4)?, small(5)?, small(8)?).ok()?;
     let time = civil::Time::new(small(11)?, small(14)?, small(17)?, 0).ok()?;
-    let instant = jiff::tz::Offset::UTC.to_timestamp(date.to_datetime(time)).ok()?;
-    Some(Timestamp::from_seconds(instant.as_second()))
+    let days = date.since(civil::date(1970, 1, 1)).ok()?.get_days();
+    let second = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60;
+    Some(Timestamp::from_seconds(i64::from(days) * 86_400 + second + i64::from(time.second())))
 }
 
 #[cfg(test)]

@@ -1,10 +1,16 @@
 //! The site's judgement: which images may enter and be used here.
 //!
 //! Pure: a policy is parsed from text, and [`Policy::judge`] looks only at its
-//! arguments.
+//! arguments. A policy that cannot be read refuses everything.
 
 mod admitted;
+mod ini;
+mod judge;
+mod parse;
+mod rules;
 mod verdict;
 
 pub use admitted::Admitted;
+pub use ini::PolicyError;
+pub use rules::{Legacy, Policy, Require, Warning};
 pub use verdict::{Context, Outcome, Purpose, Source, Step, Verdict};

@@ -1,0 +1,116 @@
+//! A throw-away certificate authority, for `suq demo` and for tests.
+
+use std::time::Duration;
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::x509::extension::{BasicConstraints, KeyUsage, SubjectAlternativeName};
+use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
+
+use super::{KeyError, SigningKey};
+use crate::model::Timestamp;
+
+/// Certificates hold from a day before they are made ...
+const BEFORE: Duration = Duration::from_secs(86_400);
+/// ... for 400 days, as grid certificates do.
+const AFTER: Duration = Duration::from_secs(400 * 86_400);
+
+/// What kind of key an endorser gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// RSA of 2048 bits.
+    Rsa2048,
+    /// ECDSA on P-256.
+    EcP256,
+}
+
+/// An authority whose key lives as long as this value.
+#[derive(Debug)]
+pub struct Authority {
+    key: PKey<Private>,
+    certificate: X509,
+}
+
+impl Authority {
+    /// A new authority of this name.
+    pub fn new(common_name: &str, now: Timestamp) -> Result<Authority, KeyError> {
+        let key = make_key(KeyKind::EcP256)?;
+        let name = name(common_name)?;
+        let mut builder = builder(&name, &name, &key, now)?;
+        builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
+        let usage = KeyUsage::new().critical().key_cert_sign().crl_sign().build()?;
+        builder.append_extension(usage)?;
+        builder.sign(&key, MessageDigest::sha256())?;
+        Ok(Authority { key, certificate: builder.build() })
+    }
+
+    /// A new endorser with a certificate of this authority.
+    pub fn endorser(
+        &self,
+        common_name: &str,
+        email: Option<&str>,
+        kind: KeyKind,
+        now: Timestamp,
+    ) -> Result<SigningKey, KeyError> {
+        let key = make_key(kind)?;
+        let subject = name(common_name)?;
+        let mut builder = builder(&subject, self.certificate.subject_name(), &key, now)?;
+        builder.append_extension(BasicConstraints::new().build()?)?;
+        let usage = KeyUsage::new().critical().digital_signature().non_repudiation().build()?;
+        builder.append_extension(usage)?;
+        if let Some(email) = email {
+            let context = builder.x509v3_context(Some(&self.certificate), None);
+            let names = SubjectAlternativeName::new().email(email).build(&context)?;
+            builder.append_extension(names)?;
+        }
+        builder.sign(&self.key, MessageDigest::sha256())?;
+        SigningKey::new(key, builder.build(), Vec::new())
+    }
+
+    /// The authority's own certificate in PEM, to be trusted by sites.
+    pub fn certificate_pem(&self) -> Result<Vec<u8>, KeyError> {
+        Ok(self.certificate.to_pem()?)
+    }
+}
+
+fn make_key(kind: KeyKind) -> Result<PKey<Private>, KeyError> {
+    Ok(match kind {
+        KeyKind::Rsa2048 => PKey::from_rsa(Rsa::generate(2048)?)?,
+        KeyKind::EcP256 => {
+            let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+            PKey::from_ec_key(EcKey::generate(&group)?)?
+        }
+    })
+}
+
+fn name(common_name: &str) -> Result<X509Name, KeyError> {
+    let mut name = X509NameBuilder::new()?;
+    name.append_entry_by_nid(Nid::COUNTRYNAME, "EU")?;
+    name.append_entry_by_nid(Nid::ORGANIZATIONNAME, "suq demonstration")?;
+    name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
+    Ok(name.build())
+}
+
+fn builder(
+    subject: &X509Name,
+    issuer: &openssl::x509::X509NameRef,
+    key: &PKey<Private>,
+    now: Timestamp,
+) -> Result<X509Builder, KeyError> {
+    let mut builder = X509::builder()?;
+    builder.set_version(2)?;
+    let mut serial = BigNum::new()?;
+    serial.rand(127, MsbOption::MAYBE_ZERO, false)?;
+    builder.set_serial_number(serial.to_asn1_integer()?.as_ref())?;
+    builder.set_subject_name(subject)?;
+    builder.set_issuer_name(issuer)?;
+    builder.set_pubkey(key)?;
+    builder.set_not_before(Asn1Time::from_unix(now.minus(BEFORE).seconds())?.as_ref())?;
+    builder.set_not_after(Asn1Time::from_unix(now.plus(AFTER).seconds())?.as_ref())?;
+    Ok(builder)
+}

@@ -1,0 +1,379 @@
+//! From the elements of a document to the values they hold, by the rules of
+//! the StratusLab metadata library.
+
+use super::document::{Details, Endorsement, Extension, Manifest, PieceList};
+use super::namespace::{BASE, DCTERMS, DSIG, RDF, SLREQ, SLTERMS, SUQ};
+use super::xml::{Document, Element, NodeId, XML_NAMESPACE};
+use crate::model::{Algorithm, Checksum, Checksums, Identifier, Timestamp};
+
+/// A rule of the metadata that a document breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{element}: {fault}")]
+pub struct BrokenRule {
+    /// The element at fault, such as `slterms:icmp`.
+    pub element: String,
+    /// What is wrong, with the value.
+    pub fault: String,
+}
+
+fn broken(element: &str, fault: impl Into<String>) -> BrokenRule {
+    BrokenRule { element: element.to_owned(), fault: fault.into() }
+}
+
+/// Longest value shown in a message, in characters.
+const SHOWN: usize = 120;
+
+fn shown(value: &str) -> String {
+    value.chars().take(SHOWN).collect()
+}
+
+/// Reads the description of a well-formed document.
+pub(super) fn read(document: &Document<'_>) -> Result<Manifest, BrokenRule> {
+    let description = description(document)?;
+    let fields = Fields::collect(document, description)?;
+    fields.one(DCTERMS, "type", "dcterms:type")?;
+    let (bytes, checksums) = (fields.bytes()?, fields.checksums()?);
+    let details = fields.details()?;
+    let identifier = fields.identifier(description, &checksums)?;
+    let details = Details { valid: fields.date(DCTERMS, "valid", "dcterms:valid")?, ..details };
+    let endorsement = fields.endorsement()?;
+    let extensions = fields.extensions();
+    let pieces = fields.pieces()?;
+    Ok(Manifest { identifier, bytes, checksums, endorsement, details, extensions, pieces })
+}
+
+/// The one `rdf:Description` of the root.
+fn description(document: &Document<'_>) -> Result<NodeId, BrokenRule> {
+    let root = document.root();
+    let element = document.element(root).filter(|element| element.is(RDF, "RDF"));
+    let element = element.ok_or_else(|| broken("rdf:RDF", "it is not the root element"))?;
+    match element.attribute(XML_NAMESPACE, "base") {
+        Some(BASE) => {}
+        Some(other) => {
+            let fault = format!("xml:base is `{}` instead of `{BASE}`", shown(other));
+            return Err(broken("rdf:RDF", fault));
+        }
+        None => return Err(broken("rdf:RDF", format!("xml:base=\"{BASE}\" is missing"))),
+    }
+    if document.has_text(root) {
+        return Err(broken("rdf:RDF", "it contains text"));
+    }
+    let mut found = None;
+    for (id, child) in document.child_elements(root) {
+        if child.is(RDF, "Description") && found.is_none() {
+            found = Some(id);
+        } else if child.is(RDF, "Description") {
+            return Err(broken("rdf:Description", "there is more than one"));
+        } else if !child.is(DSIG, "Signature") {
+            let fault = format!("<{}> does not belong in it", child.written_name());
+            return Err(broken("rdf:RDF", fault));
+        }
+    }
+    found.ok_or_else(|| broken("rdf:Description", "there is none"))
+}
+
+/// The properties of the description.
+struct Fields<'d, 'a> {
+    document: &'d Document<'a>,
+    properties: Vec<(NodeId, &'d Element<'a>)>,
+}
+
+impl<'d, 'a> Fields<'d, 'a> {
+    fn collect(document: &'d Document<'a>, id: NodeId) -> Result<Self, BrokenRule> {
+        if document.has_text(id) {
+            return Err(broken("rdf:Description", "it contains text"));
+        }
+        let properties: Vec<_> = document.child_elements(id).collect();
+        for (id, element) in &properties {
+            check_property(document, *id, element)?;
+        }
+        Ok(Fields { document, properties })
+    }
+
+    fn all(&self, namespace: &str, local: &str) -> impl Iterator<Item = NodeId> {
+        self.properties.iter().filter(move |(_, e)| e.is(namespace, local)).map(|(id, _)| *id)
+    }
+
+    fn texts(&self, namespace: &str, local: &str) -> Vec<String> {
+        let texts = self.all(namespace, local).map(|id| self.text(id));
+        texts.filter(|text| !text.is_empty()).collect()
+    }
+
+    /// The trimmed text of a property, or what its `rdf:resource` refers to.
+    fn text(&self, id: NodeId) -> String {
+        let element = self.document.element(id);
+        match element.and_then(|element| element.attribute(RDF, "resource")) {
+            Some(resource) => resource.to_owned(),
+            None => self.document.text(id).trim().to_owned(),
+        }
+    }
+
+    /// The only element of this name; it must be there.
+    fn one(&self, namespace: &str, local: &str, name: &str) -> Result<String, BrokenRule> {
+        let mut found = self.all(namespace, local);
+        let first = found.next().ok_or_else(|| broken(name, "there is none"))?;
+        if found.next().is_some() {
+            return Err(broken(name, "there is more than one"));
+        }
+        if self.document.child_elements(first).next().is_some() {
+            return Err(broken(name, "it has children"));
+        }
+        Ok(self.text(first))
+    }
+
+    /// The only element of this name, if it is there.
+    fn at_most_one(
+        &self,
+        namespace: &str,
+        local: &str,
+        name: &str,
+    ) -> Result<Option<String>, BrokenRule> {
+        match self.all(namespace, local).count() {
+            0 => Ok(None),
+            1 => self.one(namespace, local, name).map(Some),
+            _ => Err(broken(name, "there is more than one")),
+        }
+    }
+
+    /// The first element of this name with a text.
+    fn first(&self, namespace: &str, local: &str) -> Option<String> {
+        self.texts(namespace, local).into_iter().next()
+    }
+
+    fn date(
+        &self,
+        namespace: &str,
+        local: &str,
+        name: &str,
+    ) -> Result<Option<Timestamp>, BrokenRule> {
+        let text = self.at_most_one(namespace, local, name)?.filter(|text| !text.is_empty());
+        text.map(|text| text.parse().map_err(|e| broken(name, format!("{e}")))).transpose()
+    }
+
+    fn bytes(&self) -> Result<u64, BrokenRule> {
+        let text = self.one(SLREQ, "bytes", "slreq:bytes")?;
+        number(&text, "slreq:bytes", u64::MAX)
+    }
+
+    fn checksums(&self) -> Result<Checksums, BrokenRule> {
+        const NAME: &str = "slreq:checksum";
+        let mut checksums = Checksums::default();
+        for id in self.all(SLREQ, "checksum") {
+            let algorithm = self.part(id, SLREQ, "algorithm", NAME)?;
+            let value = self.part(id, SLREQ, "value", NAME)?;
+            let algorithm: Algorithm = algorithm
+                .parse()
+                .map_err(|()| broken(NAME, format!("`{}` is unknown", shown(&algorithm))))?;
+            let checksum =
+                Checksum::new(algorithm, &value).map_err(|e| broken(NAME, e.to_string()))?;
+            if checksums.insert(checksum).is_some() {
+                return Err(broken(NAME, format!("there is more than one {algorithm}")));
+            }
+        }
+        if checksums.sha1().is_none() {
+            return Err(broken(NAME, "there is no SHA-1, which every manifest needs"));
+        }
+        Ok(checksums)
+    }
+
+    /// A part of a property with `rdf:parseType="Resource"`.
+    fn part(
+        &self,
+        id: NodeId,
+        namespace: &str,
+        local: &str,
+        name: &str,
+    ) -> Result<String, BrokenRule> {
+        let mut found =
+            self.document.child_elements(id).filter(|(_, element)| element.is(namespace, local));
+        let (first, _) = found.next().ok_or_else(|| broken(name, format!("it has no {local}")))?;
+        if found.next().is_some() {
+            return Err(broken(name, format!("it has more than one {local}")));
+        }
+        Ok(self.text(first))
+    }
+
+    fn identifier(
+        &self,
+        description: NodeId,
+        checksums: &Checksums,
+    ) -> Result<Identifier, BrokenRule> {
+        const NAME: &str = "dcterms:identifier";
+        let text = self.one(DCTERMS, "identifier", NAME)?;
+        let about = self.document.element(description);
+        let about = about.and_then(|element| element.attribute(RDF, "about")).unwrap_or("");
+        if about.strip_prefix('#') != Some(&text) {
+            let fault = format!("rdf:about is `{}` instead of `#{}`", shown(about), shown(&text));
+            return Err(broken("rdf:Description", fault));
+        }
+        let identifier: Identifier =
+            text.parse().map_err(|error| broken(NAME, format!("{error}")))?;
+        match checksums.sha1() {
+            Some(sha1) if sha1 == identifier.sha1() => Ok(identifier),
+            _ => {
+                let sha1 = identifier.sha1();
+                Err(broken(NAME, format!("it stands for the SHA-1 {sha1}, not for the one listed")))
+            }
+        }
+    }
+
+    fn endorsement(&self) -> Result<Endorsement, BrokenRule> {
+        const NAME: &str = "slreq:endorsement";
+        let mut found = self.all(SLREQ, "endorsement");
+        let id = found.next().ok_or_else(|| broken(NAME, "there is none: sign the document"))?;
+        if found.next().is_some() {
+            return Err(broken(NAME, "there is more than one"));
+        }
+        let created = self.part(id, DCTERMS, "created", NAME)?;
+        let created = created.parse().map_err(|error| broken(NAME, format!("{error}")))?;
+        let endorser = self.document.child_elements(id).find(|(_, e)| e.is(SLREQ, "endorser"));
+        let (endorser, _) = endorser.ok_or_else(|| broken(NAME, "it has no endorser"))?;
+        let email = self.part(endorser, SLREQ, "email", "slreq:endorser")?;
+        let email = email.parse().map_err(|error| broken("slreq:email", format!("{error}")))?;
+        let subject = self.part(endorser, SLREQ, "subject", "slreq:endorser")?;
+        let issuers = self.document.child_elements(endorser).filter(|(_, e)| e.is(SLREQ, "issuer"));
+        let issuers: Vec<String> = issuers.map(|(id, _)| self.text(id)).collect();
+        if issuers.is_empty() {
+            return Err(broken("slreq:endorser", "it has no issuer"));
+        }
+        Ok(Endorsement { created, email, subject, issuers })
+    }
+
+    fn details(&self) -> Result<Details, BrokenRule> {
+        let single = |local: &'static str| {
+            let name = format!("slterms:{local}");
+            let text = self.at_most_one(SLTERMS, local, &name)?;
+            Ok(text.filter(|text| !text.is_empty()))
+        };
+        let serial = self.at_most_one(SLTERMS, "serial-number", "slterms:serial-number")?;
+        let serial_number =
+            serial.map(|text| number(&text, "slterms:serial-number", u64::MAX)).transpose()?;
+        let dc = |local| self.first(DCTERMS, local);
+        let sl = |local| self.first(SLTERMS, local);
+        Ok(Details {
+            image_type: self.first(DCTERMS, "type").unwrap_or_default(),
+            serial_number,
+            version: single("version")?,
+            // An empty element deprecates as well as one with a reason.
+            deprecated: self.at_most_one(SLTERMS, "deprecated", "slterms:deprecated")?,
+            os: single("os")?,
+            os_arch: single("os-arch")?,
+            os_version: single("os-version")?,
+            kind: sl("kind"),
+            hypervisor: sl("hypervisor"),
+            disks_bus: sl("disks-bus"),
+            format: dc("format"),
+            compression: dc("compression").or_else(|| sl("compression")),
+            locations: self.texts(SLTERMS, "location"),
+            inbound_ports: self.numbers("inbound-port", u64::from(u16::MAX))?,
+            outbound_ports: self.numbers("outbound-port", u64::from(u16::MAX))?,
+            icmp: self.numbers("icmp", u64::from(u8::MAX))?,
+            valid: None,
+            created: dc("created"),
+            title: dc("title"),
+            tag: dc("alternative"),
+            description: dc("description"),
+            creator: dc("creator"),
+            publisher: dc("publisher"),
+            replaces: self.texts(DCTERMS, "replaces"),
+            is_replaced_by: self.texts(DCTERMS, "isReplacedBy"),
+            is_version_of: self.texts(DCTERMS, "isVersionOf"),
+        })
+    }
+
+    fn numbers<T: TryFrom<u64>>(&self, local: &str, max: u64) -> Result<Vec<T>, BrokenRule> {
+        let name = format!("slterms:{local}");
+        let mut numbers = Vec::new();
+        for text in self.texts(SLTERMS, local) {
+            let value = number(&text, &name, max)?;
+            numbers.extend(T::try_from(value).ok());
+        }
+        Ok(numbers)
+    }
+
+    fn extensions(&self) -> Vec<Extension> {
+        let ours = [RDF, DCTERMS, SLREQ, SLTERMS, SUQ];
+        self.properties
+            .iter()
+            .filter(|(_, element)| !ours.contains(&element.namespace.as_ref()))
+            .map(|(id, element)| Extension {
+                namespace: element.namespace.clone().into_owned(),
+                name: element.local.to_owned(),
+                text: deep_text(self.document, *id).trim().to_owned(),
+            })
+            .collect()
+    }
+
+    /// `suq:piece-bytes` and `suq:piece-list`, both or none.
+    fn pieces(&self) -> Result<Option<PieceList>, BrokenRule> {
+        let bytes = self.at_most_one(SUQ, "piece-bytes", "suq:piece-bytes")?;
+        let digest = self.at_most_one(SUQ, "piece-list", "suq:piece-list")?;
+        match (bytes, digest) {
+            (None, None) => Ok(None),
+            (Some(bytes), Some(digest)) => {
+                let bytes = number(&bytes, "suq:piece-bytes", u64::from(u32::MAX))?;
+                let piece_bytes = u32::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+                let digest = digest.parse();
+                let digest = digest.map_err(|e| broken("suq:piece-list", format!("{e}")))?;
+                let piece_bytes =
+                    piece_bytes.ok_or_else(|| broken("suq:piece-bytes", "it must not be 0"))?;
+                Ok(Some(PieceList { piece_bytes, digest }))
+            }
+            _ => Err(broken("suq:piece-list", "suq:piece-bytes and suq:piece-list go together")),
+        }
+    }
+}
+
+fn number(text: &str, name: &str, max: u64) -> Result<u64, BrokenRule> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let value = text.parse::<u64>().ok().filter(|value| digits && *value <= max);
+    value.ok_or_else(|| broken(name, format!("`{}` is not a number from 0 to {max}", shown(text))))
+}
+
+fn deep_text(document: &Document<'_>, id: NodeId) -> String {
+    let mut text = document.text(id).into_owned();
+    for (child, _) in document.child_elements(id) {
+        text.push(' ');
+        text.push_str(deep_text(document, child).trim());
+    }
+    text
+}
+
+/// What RDF/XML asks of a property element (RDF 1.1 XML Syntax §7.2.14–7.2.21),
+/// as far as the metadata uses it.
+fn check_property(
+    document: &Document<'_>,
+    id: NodeId,
+    element: &Element<'_>,
+) -> Result<(), BrokenRule> {
+    let name = element.written_name();
+    if element.namespace.is_empty() {
+        return Err(broken(&name, "it has no namespace"));
+    }
+    let has_children = document.child_elements(id).next().is_some();
+    let is_resource = element.attribute(RDF, "parseType") == Some("Resource");
+    for attribute in element.attributes.iter().filter(|a| a.namespace == RDF) {
+        let allowed = match attribute.local {
+            "parseType" => is_resource,
+            "datatype" => !has_children,
+            "resource" => !has_children && document.text(id).trim().is_empty(),
+            _ => false,
+        };
+        if !allowed {
+            return Err(broken(&name, format!("rdf:{} is not allowed here", attribute.local)));
+        }
+    }
+    if is_resource {
+        if document.has_text(id) {
+            return Err(broken(&name, "text beside its elements"));
+        }
+        for (child, element) in document.child_elements(id) {
+            check_property(document, child, element)?;
+        }
+    } else if has_children && document.has_text(id) {
+        return Err(broken(&name, "text beside its elements"));
+    } else if has_children && [DCTERMS, SLREQ, SLTERMS, SUQ].contains(&element.namespace.as_ref()) {
+        return Err(broken(&name, "it has children but no rdf:parseType=\"Resource\""));
+    }
+    Ok(())
+}

@@ -1,0 +1,378 @@
+//! The closed grammar of `ds:Signature`: what a manifest's signature may be.
+//!
+//! Everything that is not listed here is refused: what a signature cannot say
+//! cannot be misunderstood. Names: <https://www.w3.org/TR/xmldsig-core1/>.
+
+use data_encoding::BASE64;
+use openssl::hash::MessageDigest;
+use openssl::pkey::Id;
+
+use super::namespace::DSIG;
+use super::xml::c14n::Form;
+use super::xml::{Document, NodeId};
+
+/// Certificates in one signature: a leaf and its chain.
+const MAX_CERTIFICATES: usize = 8;
+
+/// A signature that is not of the accepted form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSignature {
+    /// There is none.
+    #[error("the document is not signed: it has no ds:Signature as last child of the root")]
+    Missing,
+    /// It breaks the grammar.
+    #[error("the signature is not of the accepted form: {0}")]
+    Form(String),
+    /// It names an algorithm that is not accepted.
+    #[error("the {what} `{algorithm}` is not accepted")]
+    Algorithm {
+        /// Its place in the signature.
+        what: &'static str,
+        /// What is written there.
+        algorithm: String,
+    },
+    /// The document was changed after it was signed.
+    #[error("the document was changed after it was signed: its digest differs")]
+    Digest,
+    /// The signature was not made with the certificate's key.
+    #[error("the signature does not belong to the certificate's key")]
+    Signature,
+    /// The certificate cannot be used.
+    #[error("the signer's certificate cannot be used: {0}")]
+    Certificate(String),
+    /// The document names another signer than its certificate.
+    #[error("the document's {field} is `{document}`, but the certificate says `{certificate}`")]
+    Identity {
+        /// The field that differs.
+        field: &'static str,
+        /// What the document says.
+        document: String,
+        /// What the certificate says.
+        certificate: String,
+    },
+}
+
+/// A signature algorithm: the kind of key and the digest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Method {
+    pub(super) key: Id,
+    pub(super) digest: DigestMethod,
+    pub(super) uri: &'static str,
+    pub(super) name: &'static str,
+}
+
+/// A digest algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DigestMethod {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl DigestMethod {
+    pub(super) fn openssl(self) -> MessageDigest {
+        match self {
+            DigestMethod::Sha1 => MessageDigest::sha1(),
+            DigestMethod::Sha256 => MessageDigest::sha256(),
+            DigestMethod::Sha384 => MessageDigest::sha384(),
+            DigestMethod::Sha512 => MessageDigest::sha512(),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            DigestMethod::Sha1 => "SHA-1",
+            DigestMethod::Sha256 => "SHA-256",
+            DigestMethod::Sha384 => "SHA-384",
+            DigestMethod::Sha512 => "SHA-512",
+        }
+    }
+
+    pub(super) fn uri(self) -> &'static str {
+        match self {
+            DigestMethod::Sha1 => "http://www.w3.org/2000/09/xmldsig#sha1",
+            DigestMethod::Sha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
+            DigestMethod::Sha384 => "http://www.w3.org/2001/04/xmldsig-more#sha384",
+            DigestMethod::Sha512 => "http://www.w3.org/2001/04/xmlenc#sha512",
+        }
+    }
+
+    fn from_uri(uri: &str) -> Option<DigestMethod> {
+        use DigestMethod::{Sha1, Sha256, Sha384, Sha512};
+        [Sha1, Sha256, Sha384, Sha512].into_iter().find(|method| method.uri() == uri)
+    }
+}
+
+macro_rules! method {
+    ($key:ident, $digest:ident, $uri:literal, $name:literal) => {
+        Method { key: Id::$key, digest: DigestMethod::$digest, uri: $uri, name: $name }
+    };
+}
+
+const METHODS: [Method; 8] = [
+    method!(RSA, Sha256, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "RSA-SHA256"),
+    method!(RSA, Sha384, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "RSA-SHA384"),
+    method!(RSA, Sha512, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "RSA-SHA512"),
+    method!(EC, Sha256, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "ECDSA-SHA256"),
+    method!(EC, Sha384, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "ECDSA-SHA384"),
+    method!(EC, Sha512, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "ECDSA-SHA512"),
+    method!(RSA, Sha1, "http://www.w3.org/2000/09/xmldsig#rsa-sha1", "RSA-SHA1"),
+    method!(DSA, Sha1, "http://www.w3.org/2000/09/xmldsig#dsa-sha1", "DSA-SHA1"),
+];
+
+/// The method for a kind of key and a digest.
+pub(super) fn method_for(key: Id, digest: DigestMethod) -> Option<&'static Method> {
+    METHODS.iter().find(|method| method.key == key && method.digest == digest)
+}
+
+/// The four canonical forms by their names.
+const FORMS: [(&str, Form); 4] = [
+    ("http://www.w3.org/TR/2001/REC-xml-c14n-20010315", Form { exclusive: false, comments: false }),
+    (
+        "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+        Form { exclusive: false, comments: true },
+    ),
+    ("http://www.w3.org/2001/10/xml-exc-c14n#", Form { exclusive: true, comments: false }),
+    (
+        "http://www.w3.org/2001/10/xml-exc-c14n#WithComments",
+        Form { exclusive: true, comments: true },
+    ),
+];
+
+/// The name of a canonical form.
+pub(super) fn form_uri(form: Form) -> &'static str {
+    FORMS.iter().find(|(_, other)| *other == form).map_or("", |(uri, _)| uri)
+}
+
+pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+
+/// A signature as it is written, of the accepted form and not yet checked.
+#[derive(Debug)]
+pub(super) struct Signature {
+    pub(super) element: NodeId,
+    pub(super) signed_info: NodeId,
+    pub(super) signed_info_form: Form,
+    pub(super) method: &'static Method,
+    /// The form in which the document was digested.
+    pub(super) document_form: Form,
+    pub(super) digest_method: DigestMethod,
+    pub(super) digest: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    /// Certificates in DER, the signer's first.
+    pub(super) certificates: Vec<Vec<u8>>,
+}
+
+/// Finds the one signature of a document and reads it.
+pub(super) fn read(document: &Document<'_>) -> Result<Signature, BadSignature> {
+    let root = document.root();
+    let (element, _) = document
+        .child_elements(root)
+        .last()
+        .filter(|(_, element)| element.is(DSIG, "Signature"))
+        .ok_or(BadSignature::Missing)?;
+    if count_signatures(document, root) > 1 {
+        return Err(form("there is more than one ds:Signature"));
+    }
+    Reader { document }.signature(element)
+}
+
+fn count_signatures(document: &Document<'_>, id: NodeId) -> usize {
+    let here = document.element(id).is_some_and(|element| element.is(DSIG, "Signature"));
+    let below: usize =
+        document.child_elements(id).map(|(child, _)| count_signatures(document, child)).sum();
+    usize::from(here) + below
+}
+
+fn form(fault: impl Into<String>) -> BadSignature {
+    BadSignature::Form(fault.into())
+}
+
+struct Reader<'d, 'a> {
+    document: &'d Document<'a>,
+}
+
+impl Reader<'_, '_> {
+    fn signature(&self, element: NodeId) -> Result<Signature, BadSignature> {
+        let [signed_info, value, key_info] =
+            self.children(element, ["SignedInfo", "SignatureValue", "KeyInfo"])?;
+        let [canonicalization, method, reference] =
+            self.children(signed_info, ["CanonicalizationMethod", "SignatureMethod", "Reference"])?;
+        let algorithm = self.algorithm(canonicalization)?;
+        let signed_info_form = form_of(&algorithm, "canonicalisation")?;
+        let algorithm = self.algorithm(method)?;
+        let method = METHODS
+            .iter()
+            .find(|method| method.uri == algorithm)
+            .ok_or(BadSignature::Algorithm { what: "signature method", algorithm })?;
+        let (document_form, digest_method, digest) = self.reference(reference)?;
+        Ok(Signature {
+            element,
+            signed_info,
+            signed_info_form,
+            method,
+            document_form,
+            digest_method,
+            digest,
+            value: self.base64(value)?,
+            certificates: self.certificates(key_info)?,
+        })
+    }
+
+    fn reference(&self, id: NodeId) -> Result<(Form, DigestMethod, Vec<u8>), BadSignature> {
+        let uri = self.document.element(id).and_then(|element| element.attribute("", "URI"));
+        if uri != Some("") {
+            return Err(form("the reference must cover the whole document (URI=\"\")"));
+        }
+        self.only_attributes(id, &["URI"])?;
+        let [transforms, method, value] =
+            self.children(id, ["Transforms", "DigestMethod", "DigestValue"])?;
+        let document_form = self.transforms(transforms)?;
+        let algorithm = self.algorithm(method)?;
+        let digest_method = DigestMethod::from_uri(&algorithm)
+            .ok_or(BadSignature::Algorithm { what: "digest method", algorithm })?;
+        Ok((document_form, digest_method, self.base64(value)?))
+    }
+
+    /// The enveloped-signature transform, then at most one canonicalisation.
+    fn transforms(&self, id: NodeId) -> Result<Form, BadSignature> {
+        self.only_attributes(id, &[])?;
+        self.no_text(id)?;
+        let mut transforms = self.document.child_elements(id);
+        let mut next = || transforms.next().filter(|(_, e)| e.is(DSIG, "Transform"));
+        let Some((first, _)) = next() else {
+            return Err(form("the reference has no transforms"));
+        };
+        let algorithm = self.algorithm(first)?;
+        if algorithm != ENVELOPED {
+            return Err(BadSignature::Algorithm { what: "first transform", algorithm });
+        }
+        let document_form = match next() {
+            Some((second, _)) => form_of(&self.algorithm(second)?, "transform")?,
+            None => Form::INCLUSIVE,
+        };
+        if transforms.next().is_some() {
+            return Err(form("the reference has more than two transforms, or others than those"));
+        }
+        let all = self.document.child_elements(id);
+        if all.filter(|(_, element)| !element.is(DSIG, "Transform")).count() > 0 {
+            return Err(form("a foreign element among the transforms"));
+        }
+        Ok(document_form)
+    }
+
+    fn certificates(&self, key_info: NodeId) -> Result<Vec<Vec<u8>>, BadSignature> {
+        let [data] = self.children(key_info, ["X509Data"])?;
+        self.only_attributes(data, &[])?;
+        self.no_text(data)?;
+        let mut certificates = Vec::new();
+        for (id, element) in self.document.child_elements(data) {
+            if !element.is(DSIG, "X509Certificate") {
+                return Err(form(format!("<{}> in X509Data", element.written_name())));
+            }
+            if certificates.len() >= MAX_CERTIFICATES {
+                return Err(form(format!("more than {MAX_CERTIFICATES} certificates")));
+            }
+            certificates.push(self.base64(id)?);
+        }
+        if certificates.is_empty() {
+            return Err(form("X509Data has no X509Certificate"));
+        }
+        Ok(certificates)
+    }
+
+    /// The children of an element, which must be exactly these, in order.
+    fn children<const N: usize>(
+        &self,
+        id: NodeId,
+        names: [&str; N],
+    ) -> Result<[NodeId; N], BadSignature> {
+        let parent = self.name(id);
+        self.no_text(id)?;
+        if !matches!(parent.as_str(), "Reference") {
+            // Tools write an Id here; nothing refers to it.
+            self.only_attributes(id, &["Id"])?;
+        }
+        let mut found = [0; N];
+        let mut children = self.document.child_elements(id);
+        for (place, name) in found.iter_mut().zip(names) {
+            match children.next() {
+                Some((child, element)) if element.is(DSIG, name) => *place = child,
+                Some((_, element)) => {
+                    let other = element.written_name();
+                    return Err(form(format!("<{other}> instead of {name} in {parent}")));
+                }
+                None => return Err(form(format!("{parent} has no {name}"))),
+            }
+        }
+        match children.next() {
+            None => Ok(found),
+            Some((_, element)) => {
+                Err(form(format!("<{}> does not belong in {parent}", element.written_name())))
+            }
+        }
+    }
+
+    /// The `Algorithm` of an element that has nothing else.
+    fn algorithm(&self, id: NodeId) -> Result<String, BadSignature> {
+        self.only_attributes(id, &["Algorithm"])?;
+        self.no_text(id)?;
+        let name = self.name(id);
+        if self.document.child_elements(id).next().is_some() {
+            return Err(form(format!("{name} has parameters, which are not accepted")));
+        }
+        let element = self.document.element(id);
+        let algorithm = element.and_then(|element| element.attribute("", "Algorithm"));
+        algorithm.map(str::to_owned).ok_or_else(|| form(format!("{name} has no Algorithm")))
+    }
+
+    /// The octets of an element that holds base64 and nothing else. White space
+    /// is dropped after character references are resolved.
+    fn base64(&self, id: NodeId) -> Result<Vec<u8>, BadSignature> {
+        let name = self.name(id);
+        self.only_attributes(id, &["Id"])?;
+        let element = self.document.element(id).map_or(&[][..], |element| &element.children);
+        if element.len() > 1 {
+            return Err(form(format!("{name} holds something besides base64")));
+        }
+        let text: Vec<u8> = self
+            .document
+            .text(id)
+            .bytes()
+            .filter(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+            .collect();
+        BASE64.decode(&text).map_err(|error| form(format!("{name} is not base64: {error}")))
+    }
+
+    fn only_attributes(&self, id: NodeId, allowed: &[&str]) -> Result<(), BadSignature> {
+        let Some(element) = self.document.element(id) else { return Ok(()) };
+        let other = element
+            .attributes
+            .iter()
+            .find(|a| !a.namespace.is_empty() || !allowed.contains(&a.local));
+        match other {
+            None => Ok(()),
+            Some(other) => Err(form(format!("the attribute {} on {}", other.local, self.name(id)))),
+        }
+    }
+
+    fn no_text(&self, id: NodeId) -> Result<(), BadSignature> {
+        if self.document.has_text(id) {
+            Err(form(format!("text in {}", self.name(id))))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn name(&self, id: NodeId) -> String {
+        self.document.element(id).map_or_else(String::new, |element| element.local.to_owned())
+    }
+}
+
+fn form_of(uri: &str, what: &'static str) -> Result<Form, BadSignature> {
+    FORMS
+        .iter()
+        .find(|(other, _)| *other == uri)
+        .map(|(_, form)| *form)
+        .ok_or(BadSignature::Algorithm { what, algorithm: uri.to_owned() })
+}

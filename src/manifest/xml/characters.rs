@@ -1,0 +1,92 @@
+//! Which characters XML 1.0 allows where.
+
+use std::borrow::Cow;
+
+/// `Char` of XML 1.0 §2.2.
+pub(super) fn is_character(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// White space of XML 1.0 §2.3.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// `NameStartChar` of XML 1.0 §2.3, without the colon (Namespaces §3).
+fn starts_name(c: char) -> bool {
+    matches!(c,
+        'A'..='Z' | '_' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}'
+        | '\u{F8}'..='\u{2FF}' | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}'
+        | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}'
+        | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
+        | '\u{10000}'..='\u{EFFFF}')
+}
+
+/// `NameChar` of XML 1.0 §2.3, without the colon.
+fn continues_name(c: char) -> bool {
+    starts_name(c)
+        || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+/// A name without a colon (`NCName`).
+pub(super) fn is_name(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(starts_name) && characters.all(continues_name)
+}
+
+/// Splits `prefix:local` or `local`; none when it is not a qualified name.
+pub(super) fn split_name(text: &str) -> Option<(&str, &str)> {
+    let (prefix, local) = match text.split_once(':') {
+        Some((prefix, local)) if is_name(prefix) => (prefix, local),
+        Some(_) => return None,
+        None => ("", text),
+    };
+    is_name(local).then_some((prefix, local))
+}
+
+/// The character that a predefined entity or character reference names, without
+/// its `&` and `;`.
+pub(super) fn resolve_reference(name: &str) -> Option<char> {
+    let number = match name {
+        "amp" => return Some('&'),
+        "lt" => return Some('<'),
+        "gt" => return Some('>'),
+        "quot" => return Some('"'),
+        "apos" => return Some('\''),
+        _ => name.strip_prefix('#')?,
+    };
+    let (digits, radix) = match number.strip_prefix('x') {
+        Some(digits) => (digits, 16),
+        None => (number, 10),
+    };
+    let plain = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+    if !plain {
+        return None;
+    }
+    let code = u32::from_str_radix(digits, radix).ok()?;
+    char::from_u32(code).filter(|c| is_character(*c))
+}
+
+/// True when XML can hold the text.
+pub(in crate::manifest) fn is_plain(text: &str) -> bool {
+    text.chars().all(is_character)
+}
+
+/// Text as element content or as an attribute value in double quotes.
+pub(in crate::manifest) fn escape_text(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\r']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\r' => escaped.push_str("&#xD;"),
+            c => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}

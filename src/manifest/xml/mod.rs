@@ -1,0 +1,33 @@
+//! A strict front for XML 1.0 with namespaces, small enough to trust.
+//!
+//! quick-xml only cuts the text into tokens; everything that makes a document
+//! well-formed is checked here, because a verifier and a reader that disagree
+//! about a document are how signatures get forged.
+
+mod attributes;
+pub(super) mod c14n;
+mod characters;
+mod namespaces;
+mod parser;
+mod tree;
+
+pub(super) use characters::{escape_text, is_plain};
+pub use parser::Malformed;
+pub(super) use parser::{decode, parse};
+pub(super) use tree::{Document, Element, NodeId};
+
+/// The namespace that the prefix `xml` is bound to, always.
+pub(super) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
+
+/// The namespace of namespace declarations; nothing may be bound to it.
+const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
+
+/// Deepest nesting of elements. Manifests have five levels; canonicalisation
+/// is recursive.
+const MAX_DEPTH: usize = 64;
+
+/// Elements in one document. Manifests have about forty.
+const MAX_ELEMENTS: usize = 4096;
+
+/// Attributes and namespace declarations on one element.
+const MAX_ATTRIBUTES: usize = 64;

@@ -1,0 +1,279 @@
+//! The judgement: every rule in its order, until one refuses.
+
+use super::rules::{Legacy, Lists, Policy, Require, Setting};
+use super::verdict::TRUST_RULE;
+use super::{Context, Outcome, Purpose, Source, Step, Verdict};
+use crate::manifest::{Manifest, Profile, Signer, Trust, Verified};
+use crate::model::Timestamp;
+
+/// 2017-01-01: what was endorsed earlier may rest on SHA-1.
+const ARCHIVE_END: Timestamp = Timestamp::from_seconds(1_483_228_800);
+
+impl Policy {
+    /// Judges a document: every rule that was looked at, in order, up to and
+    /// with the first that refuses.
+    pub fn judge(&self, document: &Verified, context: &Context<'_>) -> Verdict {
+        self.judge_values(document.manifest(), document.signer(), context)
+    }
+
+    pub(super) fn judge_values(
+        &self,
+        manifest: &Manifest,
+        signer: &Signer,
+        context: &Context<'_>,
+    ) -> Verdict {
+        let mut judge = Judge { policy: self, manifest, signer, context, steps: Vec::new() };
+        // `None` means that a rule refused; the steps say which.
+        let _ = judge.all();
+        Verdict { steps: judge.steps, rules: context.rules }
+    }
+}
+
+struct Judge<'j> {
+    policy: &'j Policy,
+    manifest: &'j Manifest,
+    signer: &'j Signer,
+    context: &'j Context<'j>,
+    steps: Vec<Step>,
+}
+
+/// Goes on while rules pass.
+type Next = Option<()>;
+
+impl Judge<'_> {
+    fn all(&mut self) -> Next {
+        if let Some(reason) = &self.policy.broken {
+            return self.refuse("policy.readable", None, reason.clone());
+        }
+        self.trust()?;
+        self.legacy()?;
+        self.valid_certificate()?;
+        self.endorsers()?;
+        self.checksums()?;
+        self.images()?;
+        self.required()?;
+        match &self.context.purpose {
+            Purpose::Admission => Some(()),
+            Purpose::Use { latest, endorsements, reconciled, reconciled_peers } => {
+                self.current(*latest)?;
+                self.endorsements(*endorsements)?;
+                self.freshness(*reconciled, *reconciled_peers)
+            }
+        }
+    }
+
+    fn step(&mut self, rule: &str, source: Option<Source>, outcome: Outcome, reason: String) {
+        self.steps.push(Step { rule: rule.to_owned(), source, outcome, reason });
+    }
+
+    fn pass(&mut self, rule: &str, source: Option<Source>, reason: impl Into<String>) -> Next {
+        self.step(rule, source, Outcome::Passed, reason.into());
+        Some(())
+    }
+
+    fn refuse(&mut self, rule: &str, source: Option<Source>, reason: impl Into<String>) -> Next {
+        self.step(rule, source, Outcome::Refused, reason.into());
+        None
+    }
+
+    fn not_set(&mut self, rule: &str) -> Next {
+        self.step(rule, None, Outcome::NotSet, "the policy does not use this rule".to_owned());
+        Some(())
+    }
+
+    fn trust(&mut self) -> Next {
+        let Setting { value, source } = self.policy.require.clone();
+        match (value, self.context.trust) {
+            (Require::Any, _) => self.pass(TRUST_RULE, source, "any signer is accepted"),
+            (_, Trust::Pinned) => self.pass(TRUST_RULE, source, "the certificate is pinned"),
+            (Require::Anchored, Trust::Anchored { anchor }) => {
+                self.pass(TRUST_RULE, source, format!("the certificate chains to `{anchor}`"))
+            }
+            (Require::Pinned, Trust::Anchored { .. }) => {
+                self.refuse(TRUST_RULE, source, "the certificate is not pinned at this site")
+            }
+            (_, Trust::Untrusted { reason }) => {
+                self.refuse(TRUST_RULE, source, format!("the signer is not trusted: {reason}"))
+            }
+        }
+    }
+
+    fn legacy(&mut self) -> Next {
+        const RULE: &str = "trust.legacy";
+        let Setting { value, source } = self.policy.legacy.clone();
+        if self.signer.profile == Profile::Modern {
+            let algorithms = &self.signer.algorithms;
+            return self.pass(RULE, source, format!("signed with {algorithms}"));
+        }
+        let created = self.manifest.endorsement.created;
+        match value {
+            Legacy::Accept => self.pass(RULE, source, "legacy signatures are accepted"),
+            Legacy::Archive if created < ARCHIVE_END => {
+                self.pass(RULE, source, "a legacy signature of the archive, from before 2017")
+            }
+            Legacy::Archive => self.refuse(
+                RULE,
+                source,
+                format!("a legacy signature ({}) of {created}", self.signer.algorithms),
+            ),
+            Legacy::Refuse => self.refuse(
+                RULE,
+                source,
+                format!("legacy signatures ({}) are refused", self.signer.algorithms),
+            ),
+        }
+    }
+
+    fn valid_certificate(&mut self) -> Next {
+        const RULE: &str = "trust.require_valid_certificate_now";
+        let Setting { value, source } = self.policy.require_valid_certificate_now.clone();
+        let Signer { not_before, not_after, .. } = self.signer;
+        if !value {
+            self.not_set(RULE)
+        } else if (*not_before..=*not_after).contains(&self.context.now) {
+            self.pass(RULE, source, format!("the certificate is valid until {not_after}"))
+        } else {
+            let reason = format!("the certificate is valid from {not_before} to {not_after} only");
+            self.refuse(RULE, source, reason)
+        }
+    }
+
+    fn endorsers(&mut self) -> Next {
+        let email = &self.manifest.endorsement.email;
+        let name = format!("endorser {email}");
+        self.lists("endorsers", &self.policy.endorsers, &name, |item| item == email)
+    }
+
+    fn checksums(&mut self) -> Next {
+        let listed = |item: &String| self.manifest.checksums.iter().any(|(_, value)| value == item);
+        self.lists("checksums", &self.policy.checksums, "a checksum of the image", listed)
+    }
+
+    fn images(&mut self) -> Next {
+        let identifier = self.manifest.identifier;
+        let name = format!("image {identifier}");
+        self.lists("images", &self.policy.images, &name, |item| *item == identifier)
+    }
+
+    fn lists<T>(
+        &mut self,
+        what: &str,
+        lists: &Lists<T>,
+        name: &str,
+        matches: impl Fn(&T) -> bool,
+    ) -> Next {
+        let rule = format!("{what}.whitelist");
+        match (&lists.whitelist_source, lists.whitelist.iter().find(|item| matches(&item.value))) {
+            (None, _) => self.not_set(&rule)?,
+            (Some(_), Some(item)) => {
+                self.pass(&rule, Some(item.source.clone()), format!("{name} is whitelisted"))?;
+            }
+            (Some(source), None) => {
+                let reason = format!("{name} is not on the whitelist");
+                return self.refuse(&rule, Some(source.clone()), reason);
+            }
+        }
+        let rule = format!("{what}.blacklist");
+        match lists.blacklist.iter().find(|item| matches(&item.value)) {
+            Some(item) => {
+                self.refuse(&rule, Some(item.source.clone()), format!("{name} is blacklisted"))
+            }
+            None if lists.blacklist.is_empty() => self.not_set(&rule),
+            None => {
+                let source = lists.blacklist.first().map(|item| item.source.clone());
+                self.pass(&rule, source, format!("{name} is not blacklisted"))
+            }
+        }
+    }
+
+    fn required(&mut self) -> Next {
+        for allowed in &self.policy.required {
+            let details = &self.manifest.details;
+            let value = match allowed.field {
+                "os" => details.os.as_deref(),
+                "os-version" => details.os_version.as_deref(),
+                "os-arch" => details.os_arch.as_deref(),
+                "format" => details.format.as_deref(),
+                "kind" => details.kind.as_deref(),
+                "hypervisor" => details.hypervisor.as_deref(),
+                _ => Some(details.image_type.as_str()),
+            };
+            let rule = format!("require.{}", allowed.field);
+            let source = Some(allowed.source.clone());
+            let value = value.unwrap_or("not given");
+            if allowed.values.iter().any(|allowed| allowed.eq_ignore_ascii_case(value)) {
+                self.pass(&rule, source, format!("{} is {value}", allowed.field))?;
+            } else {
+                let values = allowed.values.join(", ");
+                let reason = format!("{} is {value}; allowed: {values}", allowed.field);
+                return self.refuse(&rule, source, reason);
+            }
+        }
+        Some(())
+    }
+
+    fn current(&mut self, latest: bool) -> Next {
+        let email = &self.manifest.endorsement.email;
+        if !latest {
+            let reason = format!("{email} has a newer entry for this image");
+            return self.refuse("use.latest", None, reason);
+        }
+        self.pass("use.latest", None, format!("the latest entry of {email}"))?;
+        if let Some(reason) = &self.manifest.details.deprecated {
+            let reason = format!("{email} deprecated the image: {reason}");
+            return self.refuse("use.not_deprecated", None, reason);
+        }
+        self.pass("use.not_deprecated", None, "the endorser has not deprecated it")?;
+        match self.manifest.details.valid {
+            Some(valid) if valid < self.context.now => {
+                self.refuse("use.not_expired", None, format!("it expired at {valid}"))
+            }
+            Some(valid) => self.pass("use.not_expired", None, format!("valid until {valid}")),
+            None => self.pass("use.not_expired", None, "it does not expire"),
+        }
+    }
+
+    fn endorsements(&mut self, count: usize) -> Next {
+        const RULE: &str = "endorsements.minimum";
+        let Setting { value, source } = self.policy.minimum_endorsements.clone();
+        let count = count as u64;
+        if value == 0 {
+            self.not_set(RULE)
+        } else if count >= value {
+            self.pass(RULE, source, format!("{count} endorsers vouch for it"))
+        } else {
+            self.refuse(RULE, source, format!("{count} of {value} endorsers vouch for it"))
+        }
+    }
+
+    fn freshness(&mut self, reconciled: Option<std::time::Duration>, peers: usize) -> Next {
+        let Setting { value, source } = self.policy.max_age.clone();
+        match (value, reconciled) {
+            (None, _) => self.not_set("freshness.max_age")?,
+            (Some(max), Some(age)) if age <= max => {
+                let reason = format!("the catalogue was reconciled {} s ago", age.as_secs());
+                self.pass("freshness.max_age", source, reason)?;
+            }
+            (Some(_), age) => {
+                let reason = match age {
+                    Some(age) => format!("last reconciled {} s ago: try `suq sync`", age.as_secs()),
+                    None => "the catalogue was never reconciled: try `suq sync`".to_owned(),
+                };
+                return self.refuse("freshness.max_age", source, reason);
+            }
+        }
+        let Setting { value, source } = self.policy.min_peers.clone();
+        let peers = peers as u64;
+        if value == 0 {
+            self.not_set("freshness.min_peers")
+        } else if peers >= value {
+            self.pass("freshness.min_peers", source, format!("reconciled with {peers} peers"))
+        } else {
+            let reason = format!("reconciled with {peers} of {value} peers");
+            self.refuse("freshness.min_peers", source, reason)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
