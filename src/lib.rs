@@ -1,1 +1,9 @@
-//! x
+//! suq: a marketplace for virtual-machine images with no one in the middle.
+
+pub mod engine;
+pub mod manifest;
+pub mod model;
+pub mod net;
+pub mod policy;
+pub mod store;
+pub mod wire;

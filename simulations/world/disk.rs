@@ -71,7 +71,7 @@ impl Disk {
             Record::Refusal { id, record } => {
                 let kept = Kept {
                     key: record.key,
-                    standing: Standing::Refused,
+                    standing: if record.untrusted { Standing::Untrusted } else { Standing::Refused },
                     octets: None,
                     deprecated: false,
                 };
@@ -83,7 +83,10 @@ impl Disk {
                 }
             }
             Record::DropRefusals => {
-                self.kept.retain(|_, kept| kept.standing != Standing::Refused);
+                self.kept.retain(|_, kept| kept.standing.is_entry());
+            }
+            Record::ForgetRefusal(id) => {
+                self.kept.remove(&id);
             }
             Record::Rules(rules) => self.rules = Some(rules),
             Record::Peer { peer, addresses } => {

@@ -264,7 +264,10 @@ impl Engine {
         }
         let (standing, gossip_verdict) = match &judgement {
             Judgement::Admitted => (Standing::Admitted, GossipVerdict::Accept),
-            Judgement::Refused(verdict) if verdict.is_untrusted() || !self.relay_refused => {
+            Judgement::Refused(verdict) if verdict.is_untrusted() => {
+                (Standing::Untrusted, GossipVerdict::Ignore)
+            }
+            Judgement::Refused(_) if !self.relay_refused => {
                 (Standing::Refused, GossipVerdict::Ignore)
             }
             Judgement::Refused(_) => (Standing::Refused, GossipVerdict::Accept),
@@ -278,7 +281,12 @@ impl Engine {
                 self.outbox.push(Effect::Alert(alert));
             }
         }
-        self.catalogue.insert(Known { id, key: key.clone(), standing });
+        if !already {
+            self.catalogue.insert(Known { id, key: key.clone(), standing });
+        }
+        if let Some(forgotten) = self.catalogue.forget_refusal() {
+            self.store(vec![Record::ForgetRefusal(forgotten)], Written::Nothing);
+        }
         if standing == Standing::Admitted && self.is_news(&origins) {
             self.outbox.push(Effect::Announce { document });
         }

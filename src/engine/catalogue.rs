@@ -3,8 +3,9 @@
 //! Architecture invariant: only what is durable stands here. The documents
 //! themselves stay in the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::limits::MAX_REFUSALS;
 use crate::model::{ContentId, EntryKey, Timestamp};
 
 /// What became of a document at this site.
@@ -14,8 +15,17 @@ pub enum Standing {
     Admitted,
     /// An entry that they no longer allow.
     Withdrawn,
-    /// Refused; only the refusal is kept.
+    /// Refused by policy; only the refusal is kept.
     Refused,
+    /// Refused because the signer is not trusted here; only the refusal is kept.
+    Untrusted,
+}
+
+impl Standing {
+    /// True when the document itself is kept.
+    pub const fn is_entry(self) -> bool {
+        matches!(self, Standing::Admitted | Standing::Withdrawn)
+    }
 }
 
 /// A document that the store knows, as it is told to the engine at the start.
@@ -37,6 +47,8 @@ pub(super) struct Catalogue {
     in_order: BTreeSet<(Timestamp, ContentId)>,
     /// Entries by key, to notice two documents under one.
     by_key: BTreeSet<(EntryKey, ContentId)>,
+    /// Refusals in the order they came: of the untrusted, and of the others.
+    refusals: [VecDeque<ContentId>; 2],
     /// Counts every change; a snapshot of an older version is stale.
     version: u64,
 }
@@ -46,10 +58,29 @@ impl Catalogue {
         let Known { id, key, standing } = known;
         self.by_id.insert(id, (key.created, standing));
         self.in_order.insert((key.created, id));
-        if standing != Standing::Refused {
-            self.by_key.insert((key, id));
+        match standing {
+            Standing::Admitted | Standing::Withdrawn => {
+                self.by_key.insert((key, id));
+            }
+            Standing::Untrusted => self.refusals[0].push_back(id),
+            Standing::Refused => self.refusals[1].push_back(id),
         }
         self.version += 1;
+    }
+
+    /// Forgets the oldest refusal when there are too many, first of the
+    /// untrusted: certificates are free to make.
+    pub(super) fn forget_refusal(&mut self) -> Option<ContentId> {
+        if self.refusals[0].len() + self.refusals[1].len() <= MAX_REFUSALS {
+            return None;
+        }
+        let [untrusted, others] = &mut self.refusals;
+        let id = untrusted.pop_front().or_else(|| others.pop_front())?;
+        if let Some((created, _)) = self.by_id.remove(&id) {
+            self.in_order.remove(&(created, id));
+        }
+        self.version += 1;
+        Some(id)
     }
 
     pub(super) fn set_standing(&mut self, id: ContentId, standing: Standing) {
@@ -59,13 +90,14 @@ impl Catalogue {
     }
 
     pub(super) fn drop_refusals(&mut self) {
+        self.refusals = [VecDeque::new(), VecDeque::new()];
         let by_id = &mut self.by_id;
         self.in_order.retain(|(_, id)| {
-            let refused = matches!(by_id.get(id), Some((_, Standing::Refused)));
-            if refused {
+            let kept = by_id.get(id).is_some_and(|(_, standing)| standing.is_entry());
+            if !kept {
                 by_id.remove(id);
             }
-            !refused
+            kept
         });
         self.version += 1;
     }
@@ -87,7 +119,7 @@ impl Catalogue {
     pub(super) fn entries(&self) -> impl Iterator<Item = (ContentId, Standing)> {
         self.by_id
             .iter()
-            .filter(|(_, (_, standing))| *standing != Standing::Refused)
+            .filter(|(_, (_, standing))| standing.is_entry())
             .map(|(id, (_, standing))| (*id, *standing))
     }
 

@@ -149,6 +149,8 @@ pub enum Record {
         /// The proof that it was admitted.
         admitted: Box<Admitted>,
     },
+    /// Forget one refusal, to make room.
+    ForgetRefusal(ContentId),
     /// Forget every refusal: the rules changed, so the documents are to be judged anew.
     DropRefusals,
     /// Every entry has been judged under these rules.

@@ -19,6 +19,10 @@ pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(10 * 60);
 /// Documents dated further ahead that are held until their time.
 pub(super) const MAX_HELD: usize = 256;
 
+/// Refusals kept: what spares a site the same document in every sync. At 200
+/// bytes each: 20 MB.
+pub(super) const MAX_REFUSALS: usize = 100_000;
+
 /// Peers reconciled with at once.
 pub(super) const MAX_SESSIONS: usize = 8;
 

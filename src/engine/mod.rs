@@ -87,8 +87,10 @@ pub struct Stats {
     pub admitted: usize,
     /// Entries that they no longer allow.
     pub withdrawn: usize,
-    /// Documents that were refused.
+    /// Documents that the policy refused.
     pub refused: usize,
+    /// Documents whose signer is not trusted here.
+    pub untrusted: usize,
     /// Documents since the start that were not verified.
     pub unverified: u64,
     /// Documents being verified or waiting for it.
@@ -173,6 +175,7 @@ impl Engine {
             admitted: self.catalogue.count(Standing::Admitted),
             withdrawn: self.catalogue.count(Standing::Withdrawn),
             refused: self.catalogue.count(Standing::Refused),
+            untrusted: self.catalogue.count(Standing::Untrusted),
             unverified: self.admission.unverified(),
             verifying: self.admission.len(),
             rejudging: self.rejudge.left(),

@@ -1,0 +1,59 @@
+//! Every bound of the network, with its reason.
+
+use std::time::Duration;
+
+/// Bounds that a site may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections. Each costs some 100 kB.
+    pub connections: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { connections: 256 }
+    }
+}
+
+/// Connections of one peer: one each way, and one while they change.
+pub(super) const CONNECTIONS_PER_PEER: u32 = 3;
+
+/// Connections being made.
+pub(super) const PENDING_CONNECTIONS: u32 = 64;
+
+/// Events that wait for the node; while they do, no more is read from the network.
+pub(super) const WAITING_EVENTS: usize = 256;
+
+/// Commands that wait for the network.
+pub(super) const WAITING_COMMANDS: usize = 256;
+
+/// Messages that wait for a first peer to hear them, at 10 kB a few MB.
+pub(super) const WAITING_PUBLICATIONS: usize = 1024;
+
+/// Gossip messages and questions that wait for the node's verdict or answer.
+pub(super) const WAITING_ARRIVALS: usize = 4096;
+
+/// Questions under way with one peer, each way.
+pub(super) const STREAMS_PER_PEER: usize = 32;
+
+/// Longest wait for an answer: a batch of documents over a slow line.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between attempts to publish what waits.
+pub(super) const PUBLISH_RETRY: Duration = Duration::from_secs(5);
+
+/// How long gossip remembers what it has seen.
+pub(super) const DUPLICATE_CACHE: Duration = Duration::from_secs(15 * 60);
+
+/// Heartbeats (seconds) that gossip keeps messages for. The default of five
+/// loses those whose verification takes longer.
+pub(super) const GOSSIP_HISTORY: usize = 120;
+
+/// Heartbeats whose messages are offered to peers outside the mesh.
+pub(super) const GOSSIP_OFFERED: usize = 6;
+
+/// An idle connection between nodes stays open this long.
+pub(super) const IDLE: Duration = Duration::from_secs(24 * 3600);
+
+/// Blob streams that wait to be served; more are dropped.
+pub(super) const WAITING_STREAMS: usize = 16;

@@ -1,0 +1,341 @@
+//! The task that owns the swarm.
+//!
+//! It always takes commands, and stops reading from the network while too many
+//! events wait for the node: so a slow node slows its peers, and neither of the
+//! two channels can wait for the other.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures::StreamExt;
+use libp2p::gossipsub::{self, MessageAcceptance, MessageId, PublishError};
+use libp2p::request_response::{self, OutboundRequestId, ResponseChannel};
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, tcp, yamux};
+use tokio::sync::mpsc;
+
+use super::behaviour::{Behaviour, BehaviourEvent, Protocols};
+use super::identity::{peer_id, peer_of};
+use super::limits::{
+    IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS, WAITING_EVENTS, WAITING_PUBLICATIONS,
+};
+use super::listen::free;
+use super::{
+    ArrivalId, AskId, BlobStream, BlobStreams, Command, Config, Event, GossipVerdict, Net, NetError,
+};
+use crate::model::{Address, Peer};
+use crate::wire::{DecodeError, ErrorCode, Gossip, Request, Response, decode, encode};
+
+/// Addresses taken from one peer.
+const MAX_ADDRESSES: usize = 16;
+
+/// Starts the network: the handle, what happens, and incoming blob streams.
+///
+/// # Errors
+/// When an address cannot be listened on.
+#[expect(clippy::type_complexity)]
+pub fn start(
+    config: Config,
+) -> Result<(Net, mpsc::Receiver<Event>, mpsc::Receiver<(Peer, BlobStream)>), NetError> {
+    let protocols = Protocols::of(&config.federation)?;
+    let behaviour = Behaviour::new(&config, &protocols)?;
+    let failed = |error: String| NetError::Start(error);
+    let mut swarm = SwarmBuilder::with_existing_identity(config.identity.keypair().clone())
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .map_err(|error| failed(error.to_string()))?
+        .with_behaviour(|_| behaviour)
+        .map_err(|error| failed(error.to_string()))?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
+        .build();
+    for address in &config.listen {
+        let parsed = free(address)?;
+        swarm.listen_on(parsed).map_err(|error| NetError::Listen {
+            address: address.clone(),
+            reason: error.to_string(),
+        })?;
+    }
+    let control = swarm.behaviour().streams.new_control();
+    let (streams, incoming) = BlobStreams::new(control, protocols.blob.clone())?;
+    let (commands, command_receiver) = mpsc::channel(WAITING_COMMANDS);
+    let (events, event_receiver) = mpsc::channel(WAITING_EVENTS);
+    let task = Task {
+        swarm,
+        protocols,
+        outbox: VecDeque::new(),
+        members: BTreeSet::new(),
+        arrivals: 0,
+        gossip: BTreeMap::new(),
+        questions: BTreeMap::new(),
+        asks: BTreeMap::new(),
+        unpublished: VecDeque::new(),
+    };
+    tokio::spawn(task.run(command_receiver, events));
+    Ok((Net { commands, streams }, event_receiver, incoming))
+}
+
+struct Task {
+    swarm: Swarm<Behaviour>,
+    protocols: Protocols,
+    /// Events for the node.
+    outbox: VecDeque<Event>,
+    /// Connected peers that speak this federation's protocols.
+    members: BTreeSet<Peer>,
+    arrivals: ArrivalId,
+    /// Gossip that waits for its verdict, oldest first.
+    gossip: BTreeMap<ArrivalId, (MessageId, PeerId)>,
+    /// Questions that wait for an answer, oldest first.
+    questions: BTreeMap<ArrivalId, ResponseChannel<Response>>,
+    asks: BTreeMap<OutboundRequestId, AskId>,
+    /// Messages that nobody was there to hear.
+    unpublished: VecDeque<Vec<u8>>,
+}
+
+impl Task {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
+        let mut retry = tokio::time::interval(PUBLISH_RETRY);
+        loop {
+            let has_room = self.outbox.len() < WAITING_EVENTS;
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command),
+                    None => return,
+                },
+                permit = events.reserve(), if !self.outbox.is_empty() => match permit {
+                    Ok(permit) => {
+                        if let Some(event) = self.outbox.pop_front() {
+                            permit.send(event);
+                        }
+                    }
+                    Err(_) => return,
+                },
+                event = self.swarm.select_next_some(), if has_room => self.happened(event),
+                _ = retry.tick(), if !self.unpublished.is_empty() => self.publish_waiting(),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Dial { peer, addresses } => self.dial(peer, &addresses),
+            Command::Publish { message } => {
+                self.unpublished.push_back(encode(&message));
+                if self.unpublished.len() > WAITING_PUBLICATIONS {
+                    // Sync brings it to whoever connects.
+                    self.unpublished.pop_front();
+                }
+                self.publish_waiting();
+            }
+            Command::Verdict { id, verdict } => self.verdict(id, verdict),
+            Command::Ask { ask, peer, request } => match peer_id(peer) {
+                Some(id) if self.members.contains(&peer) => {
+                    let request = self.swarm.behaviour_mut().sync.send_request(&id, Ok(request));
+                    self.asks.insert(request, ask);
+                }
+                _ => {
+                    let answer = Err("the peer is not connected".to_owned());
+                    self.outbox.push_back(Event::Answer { ask, answer });
+                }
+            },
+            Command::Answer { id, response } => {
+                if let Some(channel) = self.questions.remove(&id) {
+                    // The one who asked may have gone.
+                    let _ = self.swarm.behaviour_mut().sync.send_response(channel, response);
+                }
+            }
+            Command::Disconnect { peer } => {
+                if let Some(id) = peer_id(peer) {
+                    let _ = self.swarm.disconnect_peer_id(id);
+                }
+            }
+            Command::Block { peer } => {
+                if let Some(id) = peer_id(peer) {
+                    self.swarm.behaviour_mut().blocked.block_peer(id);
+                }
+            }
+            Command::Unblock { peer } => {
+                if let Some(id) = peer_id(peer) {
+                    self.swarm.behaviour_mut().blocked.unblock_peer(id);
+                }
+            }
+            Command::Allow { peer } => {
+                let allowed = self.swarm.behaviour_mut().allowed.as_mut();
+                if let (Some(id), Some(list)) = (peer_id(peer), allowed) {
+                    list.allow_peer(id);
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self, peer: Peer, addresses: &[Address]) {
+        let parsed: Vec<Multiaddr> =
+            addresses.iter().filter_map(|address| address.as_str().parse().ok()).collect();
+        let dialled = match peer_id(peer) {
+            None => Err("the peer id is no key".to_owned()),
+            Some(_) if parsed.is_empty() => Err("none of its addresses can be dialled".to_owned()),
+            Some(id) => {
+                let options = DialOpts::peer_id(id)
+                    .condition(PeerCondition::DisconnectedAndNotDialing)
+                    .addresses(parsed)
+                    .build();
+                match self.swarm.dial(options) {
+                    // Connected, or about to be: events tell.
+                    Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => Ok(()),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+        };
+        if let Err(reason) = dialled {
+            self.outbox.push_back(Event::DialFailed { peer, reason });
+        }
+    }
+
+    /// Publishes what waits, until someone has to be waited for again.
+    fn publish_waiting(&mut self) {
+        while let Some(octets) = self.unpublished.pop_front() {
+            let topic = self.protocols.topic.hash();
+            match self.swarm.behaviour_mut().gossip.publish(topic, octets.clone()) {
+                Err(PublishError::NoPeersSubscribedToTopic | PublishError::AllQueuesFull(_)) => {
+                    return self.unpublished.push_front(octets);
+                }
+                Ok(_) | Err(PublishError::Duplicate) => {}
+                Err(error) => tracing::warn!(%error, "a document could not be gossiped"),
+            }
+        }
+    }
+
+    fn verdict(&mut self, id: ArrivalId, verdict: GossipVerdict) {
+        let Some((message, source)) = self.gossip.remove(&id) else { return };
+        let acceptance = match verdict {
+            GossipVerdict::Accept => MessageAcceptance::Accept,
+            GossipVerdict::Reject => MessageAcceptance::Reject,
+            GossipVerdict::Ignore => MessageAcceptance::Ignore,
+        };
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        gossip.report_message_validation_result(&message, &source, acceptance);
+    }
+
+    fn happened(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::NewListenAddr { address, .. } => {
+                if let Ok(address) = address.to_string().parse() {
+                    self.outbox.push_back(Event::Listening { address });
+                }
+            }
+            SwarmEvent::ConnectionClosed { peer_id: id, num_established: 0, .. } => {
+                let peer = peer_of(&id).filter(|peer| self.members.remove(peer));
+                if let Some(peer) = peer {
+                    self.outbox.push_back(Event::Disconnected { peer });
+                }
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
+                if let Some(peer) = peer_of(&id).filter(|peer| !self.members.contains(peer)) {
+                    let reason = error.to_string();
+                    self.outbox.push_back(Event::DialFailed { peer, reason });
+                }
+            }
+            SwarmEvent::Behaviour(event) => self.behaved(event),
+            _ => {}
+        }
+    }
+
+    fn behaved(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.identified(peer_id, &info);
+            }
+            BehaviourEvent::Gossip(gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            }) => self.gossiped(propagation_source, message_id, &message.data),
+            BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. }) => self.publish_waiting(),
+            BehaviourEvent::Sync(event) => self.synced(event),
+            _ => {}
+        }
+    }
+
+    /// Only now it is known whether the peer is of this federation.
+    fn identified(&mut self, id: PeerId, info: &identify::Info) {
+        let member = info.protocols.contains(&self.protocols.sync);
+        let Some(peer) = peer_of(&id).filter(|_| member) else {
+            let _ = self.swarm.disconnect_peer_id(id);
+            if let Some(peer) = peer_of(&id) {
+                let reason = "it is not a node of this federation".to_owned();
+                self.outbox.push_back(Event::DialFailed { peer, reason });
+            }
+            return;
+        };
+        let addresses = info.listen_addrs.iter().filter_map(|a| a.to_string().parse().ok());
+        let addresses: Vec<Address> = addresses.take(MAX_ADDRESSES).collect();
+        if self.members.insert(peer) {
+            self.outbox.push_back(Event::Connected { peer, addresses });
+        }
+    }
+
+    fn gossiped(&mut self, source: PeerId, message: MessageId, octets: &[u8]) {
+        self.arrivals += 1;
+        let id = self.arrivals;
+        self.gossip.insert(id, (message, source));
+        match (decode::<Gossip>(octets), peer_of(&source)) {
+            (Ok(message), Some(peer)) => {
+                self.outbox.push_back(Event::Gossip { peer, id, message });
+            }
+            // A newer suq may know what it is: not passed on, not held against it.
+            (Err(DecodeError::Version(_)), _) => self.verdict(id, GossipVerdict::Ignore),
+            _ => self.verdict(id, GossipVerdict::Reject),
+        }
+        if self.gossip.len() > WAITING_ARRIVALS {
+            self.gossip.pop_first();
+        }
+    }
+
+    fn synced(&mut self, event: request_response::Event<Result<Request, DecodeError>, Response>) {
+        use request_response::{Event as SyncEvent, Message};
+        match event {
+            SyncEvent::Message {
+                peer, message: Message::Request { request, channel, .. }, ..
+            } => {
+                self.asked(peer, request, channel);
+            }
+            SyncEvent::Message { message: Message::Response { request_id, response }, .. } => {
+                if let Some(ask) = self.asks.remove(&request_id) {
+                    self.outbox.push_back(Event::Answer { ask, answer: Ok(response) });
+                }
+            }
+            SyncEvent::OutboundFailure { request_id, error, .. } => {
+                if let Some(ask) = self.asks.remove(&request_id) {
+                    let answer = Err(error.to_string());
+                    self.outbox.push_back(Event::Answer { ask, answer });
+                }
+            }
+            SyncEvent::InboundFailure { .. } | SyncEvent::ResponseSent { .. } => {}
+        }
+    }
+
+    fn asked(
+        &mut self,
+        from: PeerId,
+        request: Result<Request, DecodeError>,
+        channel: ResponseChannel<Response>,
+    ) {
+        let refusal = |code, text: String| Response::Error { code, text };
+        let response = match (request, peer_of(&from)) {
+            (Ok(request), Some(peer)) => {
+                self.arrivals += 1;
+                let id = self.arrivals;
+                self.questions.insert(id, channel);
+                if self.questions.len() > WAITING_ARRIVALS {
+                    self.questions.pop_first();
+                }
+                return self.outbox.push_back(Event::Question { peer, id, request });
+            }
+            (Err(error @ DecodeError::Version(_)), _) => {
+                refusal(ErrorCode::Version, error.to_string())
+            }
+            (Err(error), _) => refusal(ErrorCode::Malformed, error.to_string()),
+            (_, None) => refusal(ErrorCode::Malformed, "an unknown kind of key".to_owned()),
+        };
+        let _ = self.swarm.behaviour_mut().sync.send_response(channel, response);
+    }
+}

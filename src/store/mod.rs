@@ -1,0 +1,66 @@
+//! The store: what this node knows of documents and peers, durable.
+//!
+//! Architecture invariant: the only place that names sled. The tree of entries
+//! is the only truth; every other one about documents can be made again from it.
+
+mod check;
+mod durability;
+mod error;
+mod read;
+mod rows;
+mod trees;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use check::Report;
+pub use error::{OpenError, StoreError};
+pub use read::{Counts, KnownRow};
+pub use rows::Kind;
+pub use write::Write;
+
+use std::path::Path;
+
+use durability::Durability;
+use trees::Trees;
+
+/// An open store. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: sled::Db,
+    trees: Trees,
+    durability: Durability,
+}
+
+/// sled's page cache, in bytes: an idle node stays small, and the catalogue of
+/// the largest federation is some hundred megabytes of rarely read documents.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+impl Store {
+    /// Opens the store in a folder, making it when there is none.
+    ///
+    /// # Errors
+    /// When another process has it open, when the files are damaged, and when
+    /// writes that were acknowledged are missing. The folder is never deleted.
+    pub fn open(folder: &Path) -> Result<Store, OpenError> {
+        let damaged = |what: String| OpenError::Damaged { folder: folder.to_owned(), what };
+        // sled 0.34 panics on some damaged files instead of returning an error.
+        let opened = std::panic::catch_unwind(|| {
+            sled::Config::new()
+                .path(folder)
+                .cache_capacity(CACHE_BYTES)
+                // Every flush is asked for.
+                .flush_every_ms(None)
+                .open()
+        });
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(error)) => return Err(OpenError::of(error, folder)),
+            Err(_) => return Err(damaged("the database files cannot be read".to_owned())),
+        };
+        let trees = Trees::open(&db).map_err(|error| OpenError::of(error, folder))?;
+        let durability = Durability::open(folder, &trees)?;
+        Ok(Store { db, trees, durability })
+    }
+}
