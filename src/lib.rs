@@ -1,5 +1,6 @@
 //! suq: a marketplace for virtual-machine images with no one in the middle.
 
+pub mod blobs;
 pub mod engine;
 pub mod manifest;
 pub mod model;

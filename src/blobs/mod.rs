@@ -1,0 +1,152 @@
+//! Blobs: the bytes of images, as plain files named by their SHA-512.
+//!
+//! ```text
+//! blobs/<aa>/<sha512>     a whole blob, read-only; <aa> are the first two digits
+//! blobs/sha1/<sha1>       its SHA-512 and size, to find it by image identifier
+//! blobs/partial/<name>    a blob on its way in, and <name>.map, its pieces
+//! ```
+//!
+//! Architecture invariant: a file gets its final name only after its size and
+//! every checksum of its manifest matched and its bytes are durable. Several
+//! processes may use one folder: names are made by renaming.
+
+mod error;
+mod export;
+mod hash;
+mod incoming;
+mod place;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::BlobError;
+pub use export::export;
+pub use hash::{CHUNK_BYTES, Hasher, hash_file};
+pub use incoming::{Expected, Incoming};
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::model::{Sha1, Sha512};
+use place::sync_folder;
+
+/// The unit of transfer and of resumption, in bytes.
+pub const PIECE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A blob of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Blob {
+    /// Its name.
+    pub sha512: Sha512,
+    /// Its other name.
+    pub sha1: Sha1,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The folder of blobs.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    root: PathBuf,
+}
+
+impl Blobs {
+    /// Opens the folder, making it when there is none.
+    pub fn open(root: &Path) -> Result<Blobs, BlobError> {
+        let blobs = Blobs { root: root.to_owned() };
+        for folder in [blobs.sha1_folder(), blobs.partial_folder()] {
+            fs::create_dir_all(&folder).map_err(BlobError::io(&folder))?;
+        }
+        Ok(blobs)
+    }
+
+    /// The size of a blob that is here.
+    pub fn size(&self, sha512: &Sha512) -> Option<u64> {
+        fs::metadata(self.path(sha512)).ok().map(|metadata| metadata.len())
+    }
+
+    /// The blob with this SHA-1, when it is here.
+    pub fn by_sha1(&self, sha1: &Sha1) -> Option<Blob> {
+        let text = fs::read_to_string(self.sha1_folder().join(sha1.to_string())).ok()?;
+        let sha512: Sha512 = text.trim().parse().ok()?;
+        let bytes = self.size(&sha512)?;
+        Some(Blob { sha512, sha1: *sha1, bytes })
+    }
+
+    /// Opens a blob for reading.
+    pub fn read(&self, sha512: &Sha512) -> io::Result<File> {
+        File::open(self.path(sha512))
+    }
+
+    /// Where a blob is, or would be.
+    pub fn path(&self, sha512: &Sha512) -> PathBuf {
+        let name = sha512.to_string();
+        self.root.join(&name[..2]).join(name)
+    }
+
+    /// Every blob, by name.
+    pub fn list(&self) -> Result<Vec<Blob>, BlobError> {
+        let folder = self.sha1_folder();
+        let mut blobs = Vec::new();
+        for file in fs::read_dir(&folder).map_err(BlobError::io(&folder))? {
+            let file = file.map_err(BlobError::io(&folder))?;
+            let sha1 = file.file_name().to_str().and_then(|name| name.parse().ok());
+            blobs.extend(sha1.and_then(|sha1| self.by_sha1(&sha1)));
+        }
+        blobs.sort_unstable();
+        Ok(blobs)
+    }
+
+    /// Takes in a file: copies and hashes it in one pass.
+    ///
+    /// # Errors
+    /// When it differs from what is expected or changes while it is read.
+    pub fn add(
+        &self,
+        source: &Path,
+        expected: Option<&Expected>,
+        progress: impl FnMut(u64),
+    ) -> Result<Blob, BlobError> {
+        place::add(self, source, expected, progress)
+    }
+
+    /// Hashes a blob again and compares it with its name.
+    pub fn verify(&self, blob: &Blob, progress: impl FnMut(u64)) -> Result<(), BlobError> {
+        use crate::model::Algorithm;
+        let path = self.path(&blob.sha512);
+        let algorithms = [Algorithm::Sha512, Algorithm::Sha1];
+        let (found, _) = hash_file(&path, &algorithms, progress).map_err(BlobError::io(&path))?;
+        let names = [
+            (Algorithm::Sha512, blob.sha512.to_string()),
+            (Algorithm::Sha1, blob.sha1.to_string()),
+        ];
+        for (algorithm, expected) in names {
+            let found = found.value(algorithm).unwrap_or("");
+            if found != expected {
+                let found = found.to_owned();
+                return Err(BlobError::Checksum { algorithm, expected, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a blob.
+    pub fn remove(&self, blob: &Blob) -> Result<(), BlobError> {
+        let (path, index) = (self.path(&blob.sha512), self.sha1_folder());
+        fs::remove_file(&path).map_err(BlobError::io(&path))?;
+        let index = index.join(blob.sha1.to_string());
+        fs::remove_file(&index).map_err(BlobError::io(&index))?;
+        sync_folder(path.parent().unwrap_or(&self.root))
+    }
+
+    fn sha1_folder(&self) -> PathBuf {
+        self.root.join("sha1")
+    }
+
+    fn partial_folder(&self) -> PathBuf {
+        self.root.join("partial")
+    }
+}

@@ -1,0 +1,100 @@
+//! Putting whole files under their final names.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::hash::{Hasher, read_chunk};
+use super::{Blob, BlobError, Blobs, Expected};
+use crate::model::{Algorithm, Checksums, Sha1, Sha512};
+
+pub(super) fn add(
+    blobs: &Blobs,
+    source: &Path,
+    expected: Option<&Expected>,
+    mut progress: impl FnMut(u64),
+) -> Result<Blob, BlobError> {
+    let mut file = File::open(source).map_err(BlobError::io(source))?;
+    let before = file.metadata().map_err(BlobError::io(source))?;
+    if let Some(expected) = expected.filter(|expected| expected.bytes != before.len()) {
+        return Err(BlobError::Size { expected: expected.bytes, found: before.len() });
+    }
+    let folder = blobs.partial_folder();
+    require_space(&folder, before.len())?;
+    let mut copy = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
+    let mut hasher = Hasher::new(&Algorithm::ALL);
+    while let Some(chunk) = read_chunk(&mut file).map_err(BlobError::io(source))? {
+        progress(chunk.len() as u64);
+        hasher.update(&chunk);
+        copy.write_all(&chunk).map_err(BlobError::io(copy.path()))?;
+    }
+    let bytes = hasher.bytes();
+    let checksums = hasher.finish().map_err(BlobError::io(source))?;
+    let after = fs::metadata(source).map_err(BlobError::io(source))?;
+    if bytes != before.len() || after.modified().ok() != before.modified().ok() {
+        return Err(BlobError::Changed { path: source.to_owned() });
+    }
+    if let Some(expected) = expected {
+        expected.compare(bytes, &checksums)?;
+    }
+    copy.as_file().sync_all().map_err(BlobError::io(copy.path()))?;
+    let path = copy.into_temp_path();
+    place(blobs, &path, bytes, &checksums)
+}
+
+/// Gives a durable file that matched everything its final name.
+pub(super) fn place(
+    blobs: &Blobs,
+    file: &Path,
+    bytes: u64,
+    checksums: &Checksums,
+) -> Result<Blob, BlobError> {
+    let (sha512, sha1) = names(checksums)?;
+    let target = blobs.path(&sha512);
+    let folder = target.parent().unwrap_or(&blobs.root);
+    fs::create_dir_all(folder).map_err(BlobError::io(folder))?;
+    fs::set_permissions(file, Permissions::from_mode(0o444)).map_err(BlobError::io(file))?;
+    fs::rename(file, &target).map_err(BlobError::io(&target))?;
+    sync_folder(folder)?;
+    sync_folder(&blobs.root)?;
+    index(blobs, &sha1, &sha512)?;
+    Ok(Blob { sha512, sha1, bytes })
+}
+
+fn names(checksums: &Checksums) -> Result<(Sha512, Sha1), BlobError> {
+    checksums.sha512().zip(checksums.sha1()).ok_or_else(|| BlobError::Checksum {
+        algorithm: Algorithm::Sha512,
+        expected: "to be computed".to_owned(),
+        found: "nothing".to_owned(),
+    })
+}
+
+/// The file that finds a blob by its SHA-1.
+fn index(blobs: &Blobs, sha1: &Sha1, sha512: &Sha512) -> Result<(), BlobError> {
+    let folder = blobs.sha1_folder();
+    let path = folder.join(sha1.to_string());
+    let mut file = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
+    writeln!(file, "{sha512}").map_err(BlobError::io(&path))?;
+    file.as_file().sync_all().map_err(BlobError::io(&path))?;
+    file.persist(&path).map_err(|error| BlobError::io(&path)(error.error))?;
+    sync_folder(&folder)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), BlobError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(BlobError::io(folder))
+}
+
+/// An error unless so many bytes are free.
+pub(super) fn require_space(folder: &Path, needed: u64) -> Result<(), BlobError> {
+    let system = rustix::fs::statvfs(folder)
+        .map_err(|error| BlobError::io(folder)(std::io::Error::from(error)))?;
+    let available = system.f_bavail.saturating_mul(system.f_frsize);
+    if needed > available {
+        return Err(BlobError::NoSpace { folder: folder.to_owned(), needed, available });
+    }
+    Ok(())
+}
