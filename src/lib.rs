@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod engine;
+pub mod home;
 pub mod manifest;
 pub mod model;
 pub mod net;

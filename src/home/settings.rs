@@ -1,0 +1,115 @@
+//! `suq.toml`: how the node runs. Every setting has a default that works.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::{Home, HomeError};
+use crate::model::{Address, Sha256};
+
+/// Everything in `suq.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The site's name, for people.
+    pub name: String,
+    /// How peers are reached.
+    pub network: Network,
+    /// Whom to trust.
+    pub trust: Trust,
+    /// Who may connect.
+    pub membership: Membership,
+    /// What is passed on.
+    pub gossip: Gossip,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            name: "unnamed".to_owned(),
+            network: Network::default(),
+            trust: Trust::default(),
+            membership: Membership::default(),
+            gossip: Gossip::default(),
+        }
+    }
+}
+
+/// `[network]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// Where to listen.
+    pub listen: Vec<Address>,
+    /// Addresses to put into tickets instead of those.
+    pub announce: Vec<Address>,
+    /// Open connections at the most.
+    pub max_connections: u32,
+}
+
+impl Default for Network {
+    fn default() -> Network {
+        // Invariant: a constant of the right form.
+        #[expect(clippy::expect_used)]
+        let listen = vec!["/ip4/0.0.0.0/tcp/8082".parse().expect("an address")];
+        Network { listen, announce: Vec::new(), max_connections: 256 }
+    }
+}
+
+/// `[trust]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trust {
+    /// Folders of anchors; relative ones start in the home.
+    pub anchors: Vec<PathBuf>,
+    /// SHA-256 of certificates that are trusted by themselves.
+    pub pins: Vec<Sha256>,
+}
+
+impl Default for Trust {
+    fn default() -> Trust {
+        Trust { anchors: vec!["trust".into()], pins: Vec::new() }
+    }
+}
+
+/// `[membership]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Membership {
+    /// Open or closed.
+    pub mode: Mode,
+}
+
+/// Who may connect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Anyone of the federation.
+    #[default]
+    Open,
+    /// Only peers that were let in.
+    Closed,
+}
+
+/// `[gossip]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gossip {
+    /// Pass on what only the local policy refuses.
+    pub relay_refused: bool,
+}
+
+impl Default for Gossip {
+    fn default() -> Gossip {
+        Gossip { relay_refused: true }
+    }
+}
+
+impl Home {
+    /// The settings of this home.
+    pub fn settings(&self) -> Result<Settings, HomeError> {
+        let file = self.root().join("suq.toml");
+        let text = Home::read_text(&file)?;
+        toml::from_str(&text).map_err(|error| HomeError::Invalid { file, what: error.to_string() })
+    }
+}

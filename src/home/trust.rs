@@ -1,0 +1,36 @@
+//! The trust anchors of the site, read from its folders.
+
+use std::fs;
+
+use super::{Home, HomeError, Settings};
+use crate::manifest::pki::{AnchorFile, Anchors};
+
+/// Files read from one folder of anchors: the grid's has some hundred.
+const MAX_FILES: usize = 10_000;
+
+impl Home {
+    /// Reads every anchor folder of the settings.
+    ///
+    /// # Errors
+    /// When a folder that is named cannot be read, or a file in it is damaged:
+    /// a site must not believe that it trusts what it does not.
+    pub fn anchors(&self, settings: &Settings) -> Result<Anchors, HomeError> {
+        let mut files = Vec::new();
+        for folder in &settings.trust.anchors {
+            let folder = self.root().join(folder);
+            let entries = fs::read_dir(&folder).map_err(HomeError::io(&folder))?;
+            for entry in entries.take(MAX_FILES) {
+                let path = entry.map_err(HomeError::io(&folder))?.path();
+                if path.is_file() {
+                    let bytes = Home::read(&path)?;
+                    files.push(AnchorFile { name: path.display().to_string(), bytes });
+                }
+            }
+        }
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        Anchors::new(files, &settings.trust.pins).map_err(|error| HomeError::Invalid {
+            file: error.file.clone().into(),
+            what: error.to_string(),
+        })
+    }
+}
