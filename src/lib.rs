@@ -6,6 +6,7 @@ pub mod home;
 pub mod manifest;
 pub mod model;
 pub mod net;
+pub mod node;
 pub mod policy;
 pub mod store;
 pub mod wire;

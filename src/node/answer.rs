@@ -1,0 +1,207 @@
+//! What a node answers: the shapes of `--json`.
+
+use serde::{Deserialize, Serialize};
+
+use super::live::Progress;
+use crate::engine::Stats;
+use crate::engine::timeline::Status;
+use crate::manifest::{Manifest, Signer};
+use crate::model::{Address, ContentId, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp};
+use crate::policy::Verdict;
+
+/// The answer to a [`super::Call`]. Progress may come before any of the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// How far a transfer is; more answers follow.
+    Progress(Progress),
+    /// Done, nothing more to say.
+    Done,
+    /// How the node is.
+    Status(Box<StatusView>),
+    /// A ticket.
+    Invite(InviteView),
+    /// Peers.
+    Peers(Vec<PeerView>),
+    /// A document is in the catalogue.
+    Published {
+        /// Its key.
+        key: EntryKey,
+        /// Its address.
+        content_id: ContentId,
+        /// True when it already was there.
+        already: bool,
+    },
+    /// A document will be judged at its time.
+    Waiting {
+        /// Its key.
+        key: EntryKey,
+    },
+    /// What reconciliations did, one line each.
+    Synced(Vec<String>),
+    /// An image is in the store.
+    Got(ImageView),
+    /// Entries.
+    Entries(Vec<EntryView>),
+    /// Every rule.
+    Why(WhyView),
+    /// The policy.
+    Policy(PolicyView),
+    /// It could not be done.
+    Failed(Failure),
+}
+
+/// Why a call could not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What kind: decides the exit code.
+    pub kind: FailureKind,
+    /// What, which, and what to do.
+    pub message: String,
+}
+
+/// The kinds of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// Something went wrong.
+    Failed,
+    /// This site's rules refuse it.
+    Refused,
+    /// There is no such thing.
+    NotFound,
+    /// The document or image is not what it says.
+    NotVerified,
+    /// The node or its peers cannot be reached.
+    Unreachable,
+}
+
+impl Failure {
+    /// A failure of this kind.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
+        Failure { kind, message: message.into() }
+    }
+}
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The site's name.
+    pub name: String,
+    /// The node's name.
+    pub peer: Peer,
+    /// The federation's name.
+    pub federation: String,
+    /// The federation's id.
+    pub federation_id: FederationId,
+    /// Where the node listens.
+    pub listening: Vec<Address>,
+    /// Numbers of documents.
+    pub documents: Stats,
+    /// Blobs in the store.
+    pub blobs: usize,
+    /// Connected peers.
+    pub connected: Vec<Peer>,
+    /// When the catalogue was last reconciled with each peer.
+    pub reconciled: Vec<(Peer, Timestamp)>,
+    /// Latest alerts, oldest first.
+    pub alerts: Vec<String>,
+    /// Warnings about the policy, and why it refuses everything when it does.
+    pub policy: PolicyView,
+    /// Trusted authorities.
+    pub anchors: Vec<String>,
+}
+
+/// A ticket for another site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteView {
+    /// The ticket.
+    pub ticket: String,
+    /// The addresses in it.
+    pub addresses: Vec<Address>,
+}
+
+/// A peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Its name.
+    pub peer: Peer,
+    /// True when a connection is open.
+    pub connected: bool,
+    /// Where it can be found.
+    pub addresses: Vec<Address>,
+    /// When the catalogue was last reconciled with it.
+    pub reconciled: Option<Timestamp>,
+    /// True when it is kept out.
+    pub blocked: bool,
+}
+
+/// An entry of the catalogue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntryView {
+    /// Its address.
+    pub content_id: ContentId,
+    /// Where it stands in its endorser's timeline.
+    pub status: Status,
+    /// What it says.
+    pub manifest: Manifest,
+    /// When this node first saw it.
+    pub first_seen: Timestamp,
+    /// Whom it came from; none when it was published here.
+    pub from: Option<Peer>,
+    /// True when another document stands under the same key.
+    pub equivocation: bool,
+    /// True when the image's blob is in this store.
+    pub blob_here: bool,
+}
+
+/// An image that is in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageView {
+    /// The image.
+    pub identifier: Identifier,
+    /// The blob.
+    pub sha512: Sha512,
+    /// Its size.
+    pub bytes: u64,
+    /// Who vouches for it, and was believed.
+    pub endorser: String,
+    /// The peer it was fetched from; none when it was already here.
+    pub from: Option<Peer>,
+}
+
+/// Every rule that decides about an image's entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhyView {
+    /// The image.
+    pub identifier: Identifier,
+    /// Its entries.
+    pub entries: Vec<JudgedEntry>,
+}
+
+/// An entry, or a refused document, with what decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgedEntry {
+    /// The key it stands, or would stand, under.
+    pub key: EntryKey,
+    /// Its address.
+    pub content_id: ContentId,
+    /// Its status; none when it is not in the catalogue.
+    pub status: Option<Status>,
+    /// Who signed; none when the document is not kept.
+    pub signer: Option<Signer>,
+    /// The rules that were looked at for using the image now.
+    pub verdict: Verdict,
+}
+
+/// The policy of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyView {
+    /// The file.
+    pub file: String,
+    /// Why it refuses everything; none when it could be read.
+    pub broken: Option<String>,
+    /// Items that can never match.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,119 @@
+//! What a node can be asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::ImageName;
+use crate::engine::timeline::Status;
+use crate::model::{Email, Peer, Timestamp};
+
+/// One question or order to a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Call {
+    /// How the node is. Needs a running node.
+    Status,
+    /// Stop. Needs a running node.
+    Stop,
+    /// A ticket for another site. Needs a running node.
+    Invite,
+    /// Connected and remembered peers. Needs a running node.
+    Peers,
+    /// Remember the peer of a ticket and connect to it. Needs a running node.
+    AddPeer(String),
+    /// Let a peer in. Needs a running node.
+    AllowPeer(Peer),
+    /// Keep a peer out. Needs a running node.
+    BlockPeer(Peer),
+    /// Publish a document. Needs a running node.
+    Publish(String),
+    /// Reconcile now. Needs a running node.
+    Sync(Option<Peer>),
+    /// Judge an image anew and have its blob here. Needs a running node when
+    /// the blob has to be fetched.
+    Get(ImageName),
+    /// Read policy and trust again, and judge everything by them. Needs a running node.
+    Reload,
+    /// Entries that fit a query.
+    Search(Query),
+    /// An image with its current entries.
+    Show(ImageName),
+    /// Every entry of an image.
+    Timeline(ImageName),
+    /// Every rule that decides about an image's entries.
+    Why {
+        /// The image.
+        image: ImageName,
+        /// Only of this endorser.
+        email: Option<Email>,
+        /// Only the entry of this date.
+        created: Option<Timestamp>,
+    },
+    /// What this site's rules say of a document, without admitting it.
+    Check(String),
+    /// The policy with its warnings.
+    Policy,
+}
+
+/// What to search for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Each must occur in title, description, system, tag, endorser or identifier.
+    pub words: Vec<String>,
+    /// `slterms:os`.
+    pub os: Option<String>,
+    /// `slterms:os-version`.
+    pub os_version: Option<String>,
+    /// `slterms:os-arch`.
+    pub arch: Option<String>,
+    /// `slterms:kind`.
+    pub kind: Option<String>,
+    /// The endorser's address.
+    pub endorser: Option<Email>,
+    /// `dcterms:alternative`.
+    pub tag: Option<String>,
+    /// Which entries.
+    pub status: StatusFilter,
+}
+
+/// Which entries a query wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatusFilter {
+    /// Usable ones.
+    #[default]
+    Current,
+    /// Latest entries that deprecate.
+    Deprecated,
+    /// Latest entries that have expired.
+    Expired,
+    /// Every entry.
+    All,
+}
+
+impl StatusFilter {
+    /// True when an entry of this status is wanted.
+    pub fn wants(self, status: Status) -> bool {
+        match self {
+            StatusFilter::Current => status == Status::Current,
+            StatusFilter::Deprecated => status == Status::Deprecated,
+            StatusFilter::Expired => status == Status::Expired,
+            StatusFilter::All => true,
+        }
+    }
+}
+
+impl Call {
+    /// True when the store alone can answer it.
+    pub fn needs_no_node(&self) -> bool {
+        matches!(
+            self,
+            Call::Search(_)
+                | Call::Show(_)
+                | Call::Timeline(_)
+                | Call::Why { .. }
+                | Call::Check(_)
+                | Call::Policy
+                | Call::Get(_)
+        )
+    }
+}

@@ -1,0 +1,242 @@
+//! The judgement of every use, and why.
+
+use super::{Catalogue, Entry, Trusted, store_failed};
+use crate::engine::Wanted;
+use crate::engine::timeline::{self, Fact, Status};
+use crate::manifest::Verified;
+use crate::model::{Email, Identifier, Sha256, Timestamp};
+use crate::node::{
+    Failure, FailureKind, ImageName, ImageView, JudgedEntry, WhyView,
+};
+use crate::policy::{Context, Outcome, Purpose, Step, Verdict};
+use crate::wire::{Fate, RefusalRecord};
+
+/// An image whose use this site's rules allow now.
+#[derive(Debug, Clone)]
+pub(in crate::node) struct Allowed {
+    pub(in crate::node) wanted: Wanted,
+    pub(in crate::node) endorser: Email,
+}
+
+impl Catalogue {
+    /// Judges every current entry of an image anew; the image may be used when
+    /// one of them passes.
+    pub(in crate::node) fn allowed(
+        &self,
+        image: &ImageName,
+        now: Timestamp,
+    ) -> Result<Allowed, Failure> {
+        let identifier = self.identifier(image)?;
+        let entries = self.entries_of(&identifier)?;
+        if entries.is_empty() {
+            return Err(self.nothing_about(&identifier));
+        }
+        let mut reasons = Vec::new();
+        for (entry, judged) in self.judge_all(entries, now)? {
+            if judged.verdict.is_allowed() {
+                let manifest = entry.manifest;
+                let (bytes, checksums) = (manifest.bytes, manifest.checksums);
+                let endorser = manifest.endorsement.email;
+                return Ok(Allowed { wanted: Wanted { identifier, bytes, checksums }, endorser });
+            }
+            // What a newer entry of the same endorser replaces is no reason.
+            if judged.status != Some(Status::Superseded) {
+                reasons.push(format!("{}: {}", judged.key, refusal(&judged.verdict)));
+            }
+        }
+        let message = format!(
+            "{identifier} is refused by this site's rules:\n  {}\nSee `suq why {identifier}`",
+            reasons.join("\n  ")
+        );
+        Err(Failure::new(FailureKind::Refused, message))
+    }
+
+    /// The image, when it may be used and is here.
+    pub(super) fn get_stored(
+        &self,
+        image: &ImageName,
+        now: Timestamp,
+    ) -> Result<ImageView, Failure> {
+        let allowed = self.allowed(image, now)?;
+        self.stored(&allowed).ok_or_else(|| {
+            let message = format!(
+                "{} is not in this store, and no node is running to fetch it: start one with \
+                 `suq serve`",
+                allowed.wanted.identifier
+            );
+            Failure::new(FailureKind::Unreachable, message)
+        })
+    }
+
+    /// The blob of an allowed image, when it is here.
+    pub(in crate::node) fn stored(&self, allowed: &Allowed) -> Option<ImageView> {
+        let Wanted { identifier, bytes, checksums } = &allowed.wanted;
+        let blob = self.blobs.by_sha1(&identifier.sha1())?;
+        // SHA-1 alone is never enough when the manifest has more.
+        let named = checksums.sha512().is_none_or(|sha512| sha512 == blob.sha512);
+        (named && blob.bytes == *bytes).then(|| ImageView {
+            identifier: *identifier,
+            sha512: blob.sha512,
+            bytes: blob.bytes,
+            endorser: allowed.endorser.to_string(),
+            from: None,
+        })
+    }
+
+    /// Every rule for using each entry now, and for what was refused.
+    pub(super) fn why(
+        &self,
+        image: &ImageName,
+        email: Option<&Email>,
+        created: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<WhyView, Failure> {
+        let identifier = self.identifier(image)?;
+        let judged = self.judge_all(self.entries_of(&identifier)?, now)?;
+        let mut entries: Vec<JudgedEntry> = judged.into_iter().map(|(_, judged)| judged).collect();
+        entries.extend(self.refusals_of(&identifier)?);
+        entries.retain(|entry| {
+            email.is_none_or(|email| *email == entry.key.email)
+                && created.is_none_or(|created| created == entry.key.created)
+        });
+        if entries.is_empty() {
+            return Err(self.nothing_about(&identifier));
+        }
+        Ok(WhyView { identifier, entries })
+    }
+
+    /// What the rules say of a document that is not admitted by this.
+    pub(super) fn check(&self, document: &str, now: Timestamp) -> Result<WhyView, Failure> {
+        let verified = self
+            .verifier
+            .verify(document.as_bytes())
+            .map_err(|error| Failure::new(FailureKind::NotVerified, error.to_string()))?;
+        let identifier = verified.manifest().identifier;
+        let verdict = self.judge_use(&verified, true, 1, now);
+        let entry = JudgedEntry {
+            key: verified.manifest().key(),
+            content_id: verified.content_id(),
+            status: None,
+            signer: Some(verified.signer().clone()),
+            verdict,
+        };
+        Ok(WhyView { identifier, entries: vec![entry] })
+    }
+
+    fn judge_all(
+        &self,
+        entries: Vec<Entry>,
+        now: Timestamp,
+    ) -> Result<Vec<(Entry, JudgedEntry)>, Failure> {
+        let facts: Vec<Fact> = entries.iter().map(Entry::fact).collect();
+        let statuses = timeline::statuses(&facts, now);
+        let current = statuses.iter().filter(|status| **status == Status::Current).count();
+        let mut judged = Vec::new();
+        for (entry, status) in entries.into_iter().zip(statuses) {
+            // A document is proven again before it is relied on: disks rot.
+            let verified = self.verifier.verify(&entry.record.octets).map_err(|error| {
+                let message = format!("the stored entry {} is damaged: {error}", entry.id);
+                Failure::new(FailureKind::NotVerified, message)
+            })?;
+            let verdict = match &entry.record.fate {
+                Fate::Withdrawn { rule, reason } => withdrawn(rule, reason, entry.record.rules),
+                Fate::Admitted => {
+                    let latest = status != Status::Superseded;
+                    self.judge_use(&verified, latest, current, now)
+                }
+            };
+            let view = JudgedEntry {
+                key: entry.manifest.key(),
+                content_id: entry.id,
+                status: Some(status),
+                signer: Some(verified.signer().clone()),
+                verdict,
+            };
+            judged.push((entry, view));
+        }
+        Ok(judged)
+    }
+
+    fn judge_use(
+        &self,
+        verified: &Verified,
+        latest: bool,
+        endorsements: usize,
+        now: Timestamp,
+    ) -> Verdict {
+        let Trusted { policy, anchors } = self.trusted();
+        let reconciled = self.live.reconciled();
+        let newest = reconciled.iter().map(|(_, time)| now.since(*time)).min();
+        let within = |age| policy.max_age().is_none_or(|max| age <= max);
+        let peers = reconciled.iter().filter(|(_, time)| within(now.since(*time))).count();
+        let purpose = Purpose::Use {
+            latest,
+            endorsements,
+            reconciled: newest,
+            reconciled_peers: peers,
+        };
+        let trust = anchors.check(verified);
+        let rules = self.trusted().rules().digest();
+        policy.judge(verified, &Context { now, trust: &trust, purpose, rules })
+    }
+
+    fn refusals_of(&self, identifier: &Identifier) -> Result<Vec<JudgedEntry>, Failure> {
+        let mut refused = Vec::new();
+        for refusal in self.store.refusals() {
+            let (content_id, record) = refusal.map_err(store_failed)?;
+            if record.key.identifier == *identifier {
+                let verdict = refused_verdict(&record);
+                let key = record.key;
+                refused.push(JudgedEntry { key, content_id, status: None, signer: None, verdict });
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Why there is no entry: it was refused, or nobody endorsed it.
+    pub(super) fn nothing_about(&self, identifier: &Identifier) -> Failure {
+        match self.refusals_of(identifier) {
+            Err(failure) => failure,
+            Ok(refused) if refused.is_empty() => {
+                let message = format!("no entry of the catalogue describes {identifier}");
+                Failure::new(FailureKind::NotFound, message)
+            }
+            Ok(refused) => {
+                let reasons: Vec<String> = refused
+                    .iter()
+                    .map(|entry| format!("{}: {}", entry.key, refusal(&entry.verdict)))
+                    .collect();
+                let message = format!(
+                    "{identifier} is refused by this site's rules:\n  {}\nSee `suq why {identifier}`",
+                    reasons.join("\n  ")
+                );
+                Failure::new(FailureKind::Refused, message)
+            }
+        }
+    }
+}
+
+fn refusal(verdict: &Verdict) -> String {
+    verdict.refusal().map_or_else(String::new, |step| match &step.source {
+        Some(source) => format!("{} ({}, {source})", step.reason, step.rule),
+        None => format!("{} ({})", step.reason, step.rule),
+    })
+}
+
+fn one_refusal(rule: &str, reason: &str, rules: Sha256) -> Verdict {
+    let step = Step {
+        rule: rule.to_owned(),
+        source: None,
+        outcome: Outcome::Refused,
+        reason: reason.to_owned(),
+    };
+    Verdict { steps: vec![step], rules }
+}
+
+fn withdrawn(rule: &str, reason: &str, rules: Sha256) -> Verdict {
+    one_refusal(rule, &format!("withdrawn: {reason}"), rules)
+}
+
+fn refused_verdict(record: &RefusalRecord) -> Verdict {
+    one_refusal(&record.rule, &record.reason, record.rules)
+}

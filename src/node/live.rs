@@ -1,0 +1,54 @@
+//! What the running node knows that no store holds.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Identifier, Peer, Timestamp};
+
+/// How far a transfer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Bytes that have arrived.
+    pub done: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// State that the run loop and its jobs share with whoever asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Live(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    transfers: BTreeMap<Identifier, Progress>,
+    reconciled: Vec<(Peer, Timestamp)>,
+}
+
+impl Live {
+    pub(super) fn set_progress(&self, image: Identifier, progress: Progress) {
+        self.lock().transfers.insert(image, progress);
+    }
+
+    pub(super) fn end_transfer(&self, image: &Identifier) {
+        self.lock().transfers.remove(image);
+    }
+
+    pub(super) fn progress(&self, image: &Identifier) -> Option<Progress> {
+        self.lock().transfers.get(image).copied()
+    }
+
+    pub(super) fn set_reconciled(&self, reconciled: Vec<(Peer, Timestamp)>) {
+        self.lock().reconciled = reconciled;
+    }
+
+    pub(super) fn reconciled(&self) -> Vec<(Peer, Timestamp)> {
+        self.lock().reconciled.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,29 @@
+//! The node: one engine, and everything that carries its effects out.
+//!
+//! [`Node::start`] opens a home and runs until it is told to stop. What people
+//! and programs ask is a [`Call`], over the control socket or in process; calls
+//! that only read can be answered without a running node by a [`Catalogue`].
+
+mod answer;
+mod call;
+mod catalogue;
+mod control;
+mod image;
+mod jobs;
+mod live;
+mod run;
+mod serve_blobs;
+mod start;
+mod transfer;
+mod writer;
+
+pub use answer::{
+    Answer, EntryView, Failure, FailureKind, ImageView, InviteView, JudgedEntry, PeerView,
+    PolicyView, StatusView, WhyView,
+};
+pub use call::{Call, Query, StatusFilter};
+pub use catalogue::{Catalogue, CatalogueError};
+pub use control::{ControlError, ask};
+pub use image::{BadImageName, ImageName};
+pub use live::Progress;
+pub use start::{Node, StartError};

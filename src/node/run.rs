@@ -1,0 +1,452 @@
+//! The run loop: four arms — calls, network, finished jobs, deadline — and one
+//! engine that decides.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::answer::{Answer, Failure, FailureKind, ImageView, InviteView, PeerView, StatusView};
+use super::catalogue::{Allowed, Catalogue, Trusted};
+use super::jobs::{Done, Jobs};
+use super::transfer::Transfer;
+use super::writer::{self, Order};
+use super::{Call, ImageName};
+use crate::engine::{
+    Alert, AskId, CallId, Effect, Engine, GossipId, GossipVerdict, Input, QuestionId, Reply,
+};
+use crate::home::{Federation, Home};
+use crate::model::{Address, Peer, Timestamp};
+use crate::net::{self, Event, Net};
+use crate::wire::{Gossip, MAX_TICKET_ADDRESSES, Ticket};
+
+/// Alerts that are remembered for `suq status`.
+const MAX_ALERTS: usize = 50;
+
+/// The longest sleep: what the engine waits for may be far ahead.
+const MAX_SLEEP: Duration = Duration::from_secs(3600);
+
+/// A call with its way back.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) call: Call,
+    pub(super) reply: oneshot::Sender<Answer>,
+}
+
+/// Who waits for a reply of the engine.
+struct Pending {
+    reply: oneshot::Sender<Answer>,
+    /// For a transfer: what was judged.
+    allowed: Option<Box<Allowed>>,
+}
+
+pub(super) struct RunLoop {
+    engine: Engine,
+    now: Timestamp,
+    jobs: Jobs,
+    done: mpsc::UnboundedReceiver<Done>,
+    writes: blocking::Sender<Order>,
+    writer: std::thread::JoinHandle<()>,
+    home: Home,
+    federation: Federation,
+    net: Net,
+    own: Peer,
+    pending: BTreeMap<CallId, Pending>,
+    calls: u64,
+    listening: Vec<Address>,
+    alerts: VecDeque<String>,
+    stopping: bool,
+}
+
+impl RunLoop {
+    pub(super) fn new(
+        engine: Engine,
+        catalogue: Catalogue,
+        home: Home,
+        federation: Federation,
+        net: Net,
+        own: Peer,
+    ) -> RunLoop {
+        let (done_sender, done) = mpsc::unbounded_channel();
+        let (inputs, mut written) = mpsc::unbounded_channel();
+        let (writes, writer) = writer::start(catalogue.store().clone(), inputs);
+        let forward = done_sender.clone();
+        tokio::spawn(async move {
+            while let Some(input) = written.recv().await {
+                if forward.send(Done::Input(input)).is_err() {
+                    return;
+                }
+            }
+        });
+        RunLoop {
+            engine,
+            now: Timestamp::from(SystemTime::now()),
+            jobs: Jobs { catalogue, done: done_sender },
+            done,
+            writes,
+            writer,
+            home,
+            federation,
+            net,
+            own,
+            pending: BTreeMap::new(),
+            calls: 0,
+            listening: Vec::new(),
+            alerts: VecDeque::new(),
+            stopping: false,
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Asked>,
+        mut events: mpsc::Receiver<Event>,
+    ) {
+        self.take(Input::Tick).await;
+        while !self.stopping {
+            let sleep = self.engine.deadline().map_or(MAX_SLEEP, |due| due.since(self.clock()));
+            tokio::select! {
+                Some(asked) = asked.recv() => self.asked(asked).await,
+                Some(event) = events.recv() => self.happened(event).await,
+                Some(done) = self.done.recv() => self.finished(done).await,
+                () = tokio::time::sleep(sleep.min(MAX_SLEEP)) => self.take(Input::Tick).await,
+            }
+        }
+        // Every write that was ordered is finished before the node ends.
+        let RunLoop { writes, writer, .. } = self;
+        drop(writes);
+        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+    }
+
+    /// The time, which never goes back.
+    fn clock(&mut self) -> Timestamp {
+        self.now = self.now.max(Timestamp::from(SystemTime::now()));
+        self.now
+    }
+
+    /// Gives the engine one input and does what it asks for.
+    async fn take(&mut self, input: Input) {
+        let now = self.clock();
+        for effect in self.engine.handle(input, now) {
+            self.carry_out(effect).await;
+        }
+        self.jobs.catalogue.live.set_reconciled(self.engine.reconciled().collect());
+    }
+
+    async fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Verify { job, document } => self.jobs.verify(job, document),
+            Effect::Store { write, records } => {
+                // The thread lives as long as this sender.
+                let _ = self.writes.send(Order { write, records });
+            }
+            Effect::Load { load, ids } => self.jobs.load(load, ids),
+            Effect::Announce { document } => {
+                self.net.publish(Gossip::Manifest(document.to_vec())).await;
+            }
+            Effect::Judge { gossip, verdict } => {
+                let verdict = match verdict {
+                    GossipVerdict::Accept => net::GossipVerdict::Accept,
+                    GossipVerdict::Reject => net::GossipVerdict::Reject,
+                    GossipVerdict::Ignore => net::GossipVerdict::Ignore,
+                };
+                self.net.verdict(gossip.0, verdict).await;
+            }
+            Effect::Ask { ask, peer, request } => self.net.ask(ask.0, peer, request).await,
+            Effect::Answer { question, response } => self.net.answer(question.0, response).await,
+            Effect::AnswerHoldings { question, names } => {
+                self.jobs.answer_holdings(self.net.clone(), question.0, names);
+            }
+            Effect::Fetch { fetch, wanted, peer, sha512 } => {
+                let blobs = self.jobs.catalogue.blobs().clone();
+                let live = self.jobs.catalogue.live.clone();
+                let streams = self.net.blob_streams().clone();
+                self.jobs.fetch(fetch, Transfer { blobs, streams, live, wanted, peer, sha512 });
+            }
+            Effect::Dial { peer, addresses } => self.net.dial(peer, addresses).await,
+            Effect::Disconnect { peer } => self.net.disconnect(peer).await,
+            Effect::Reply { call, reply } => self.reply(call, reply),
+            Effect::Alert(alert) => self.alert(&alert),
+        }
+    }
+
+    async fn happened(&mut self, event: Event) {
+        let input = match event {
+            Event::Listening { address } => {
+                tracing::info!(%address, "listening");
+                return self.listening.push(address);
+            }
+            Event::Connected { peer, addresses } => {
+                tracing::info!(%peer, "connected");
+                self.take(Input::PeerFound { peer, addresses }).await;
+                Input::Connected { peer }
+            }
+            Event::Disconnected { peer } => {
+                tracing::info!(%peer, "disconnected");
+                Input::Disconnected { peer }
+            }
+            Event::DialFailed { peer, reason } => {
+                tracing::debug!(%peer, reason, "not reached");
+                Input::DialFailed { peer }
+            }
+            Event::Gossip { peer, id, message: Gossip::Manifest(document) } => {
+                Input::Heard { peer, gossip: GossipId(id), document: document.into() }
+            }
+            Event::Question { peer, id, request } => {
+                Input::Question { peer, question: QuestionId(id), request }
+            }
+            Event::Answer { ask, answer } => Input::Answered { ask: AskId(ask), answer },
+        };
+        self.take(input).await;
+    }
+
+    async fn finished(&mut self, done: Done) {
+        match done {
+            Done::Input(input) => self.take(input).await,
+            Done::Allowed(allowed, reply) => {
+                let wanted = allowed.wanted.clone();
+                let call = self.wait(reply, Some(allowed));
+                self.take(Input::Fetch { call, wanted }).await;
+            }
+        }
+    }
+
+    fn wait(&mut self, reply: oneshot::Sender<Answer>, allowed: Option<Box<Allowed>>) -> CallId {
+        self.calls += 1;
+        let call = CallId(self.calls);
+        self.pending.insert(call, Pending { reply, allowed });
+        call
+    }
+
+    async fn asked(&mut self, Asked { call, reply }: Asked) {
+        self.hang_up_the_gone().await;
+        let now = self.clock();
+        let answer = match call {
+            Call::Publish(document) => {
+                let call = self.wait(reply, None);
+                let document = Arc::from(document.into_bytes());
+                return self.take(Input::Publish { call, document }).await;
+            }
+            Call::Sync(peer) => {
+                let call = self.wait(reply, None);
+                return self.take(Input::Sync { call, peer }).await;
+            }
+            Call::Get(image) => return self.get(image, now, reply),
+            Call::Status => Answer::Status(Box::new(self.status())),
+            Call::Invite => self.invite(),
+            Call::Peers => self.peers(),
+            Call::AddPeer(ticket) => self.add_peer(&ticket).await,
+            Call::AllowPeer(peer) => self.change_lists(peer, true).await,
+            Call::BlockPeer(peer) => self.change_lists(peer, false).await,
+            Call::Reload => self.reload().await,
+            Call::Stop => {
+                self.stopping = true;
+                Answer::Done
+            }
+            call => return self.jobs.answer(call, now, reply),
+        };
+        // The caller may have gone.
+        let _ = reply.send(answer);
+    }
+
+    /// Callers that went away wait for nothing.
+    async fn hang_up_the_gone(&mut self) {
+        let gone: Vec<CallId> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.reply.is_closed())
+            .map(|(call, _)| *call)
+            .collect();
+        for call in gone {
+            self.pending.remove(&call);
+            self.take(Input::Hangup { call }).await;
+        }
+    }
+
+    fn get(&mut self, image: ImageName, now: Timestamp, reply: oneshot::Sender<Answer>) {
+        self.jobs.get(image, now, reply);
+    }
+
+    fn reply(&mut self, call: CallId, reply: Reply) {
+        let Some(Pending { reply: sender, allowed }) = self.pending.remove(&call) else { return };
+        let failed = |kind, message: String| Answer::Failed(Failure::new(kind, message));
+        let answer = match reply {
+            Reply::Published { key, id, already } => {
+                Answer::Published { key, content_id: id, already }
+            }
+            Reply::Waiting { key } => Answer::Waiting { key },
+            Reply::Unverified { reason } => failed(FailureKind::NotVerified, reason),
+            Reply::Refused { key, verdict } => {
+                let step = verdict.refusal().cloned();
+                let reason = step.map_or_else(String::new, |step| match step.source {
+                    Some(source) => format!("{} ({}, {source})", step.reason, step.rule),
+                    None => format!("{} ({})", step.reason, step.rule),
+                });
+                let message = format!("{key} is refused by this site's rules: {reason}");
+                failed(FailureKind::Refused, message)
+            }
+            Reply::Synced(reports) if reports.is_empty() => {
+                let message = "no such peer is connected: see `suq peers list`";
+                failed(FailureKind::Unreachable, message.to_owned())
+            }
+            Reply::Synced(reports) => {
+                Answer::Synced(reports.iter().map(ToString::to_string).collect())
+            }
+            Reply::Fetched { peer } => match allowed.and_then(|a| self.got(&a, peer)) {
+                Some(image) => Answer::Got(image),
+                None => failed(FailureKind::Failed, "the image vanished after it came".to_owned()),
+            },
+            Reply::NoProvider { asked, failures } => {
+                let mut message = format!("none of {asked} connected peers could send the image");
+                for (peer, reason) in failures {
+                    message.push_str(&format!("\n  {peer}: {reason}"));
+                }
+                failed(FailureKind::Unreachable, message)
+            }
+            Reply::Failed { reason } => failed(FailureKind::Failed, reason),
+            Reply::Busy => {
+                failed(FailureKind::Failed, "the node has too much to do: try again".to_owned())
+            }
+        };
+        let _ = sender.send(answer);
+    }
+
+    fn got(&self, allowed: &Allowed, peer: Peer) -> Option<ImageView> {
+        let image = self.jobs.catalogue.stored(allowed)?;
+        Some(ImageView { from: Some(peer), ..image })
+    }
+
+    fn alert(&mut self, alert: &Alert) {
+        let text = match alert {
+            Alert::Equivocation { key, first, second } => format!(
+                "{} signed two different documents for {key}: {first} and {second}; the deprecated \
+                 one counts, else the one with the smaller id",
+                key.email
+            ),
+            Alert::Misbehaviour { peer, reason } => {
+                format!("the peer {peer} was disconnected: {reason}")
+            }
+            Alert::Withdrawn { key, rule } => format!("{key} is withdrawn: {rule} refuses it now"),
+            Alert::StoreFailed { reason } => format!("the store could not be written: {reason}"),
+        };
+        tracing::warn!("{text}");
+        self.alerts.push_back(text);
+        if self.alerts.len() > MAX_ALERTS {
+            self.alerts.pop_front();
+        }
+    }
+
+    fn status(&self) -> StatusView {
+        let catalogue = &self.jobs.catalogue;
+        let settings = self.home.settings().unwrap_or_default();
+        StatusView {
+            name: settings.name,
+            peer: self.own,
+            federation: self.federation.name.clone(),
+            federation_id: self.federation.id,
+            listening: self.listening.clone(),
+            documents: self.engine.stats(),
+            blobs: catalogue.blobs().list().map_or(0, |blobs| blobs.len()),
+            connected: self.engine.connected_peers().collect(),
+            reconciled: self.engine.reconciled().collect(),
+            alerts: self.alerts.iter().cloned().collect(),
+            policy: catalogue.policy_view(),
+            anchors: catalogue.trusted().anchors.subjects().to_vec(),
+        }
+    }
+
+    fn invite(&self) -> Answer {
+        let announced = self.home.settings().unwrap_or_default().network.announce;
+        let mut addresses = if announced.is_empty() { self.listening.clone() } else { announced };
+        // Others can hardly reach the loopback: it goes last.
+        addresses.sort_by_key(|address| address.as_str().starts_with("/ip4/127."));
+        addresses.truncate(MAX_TICKET_ADDRESSES);
+        let ticket = Ticket {
+            federation: self.federation.id,
+            name: self.federation.name.clone(),
+            peer: self.own,
+            addresses: addresses.clone(),
+        };
+        Answer::Invite(InviteView { ticket: ticket.to_string(), addresses })
+    }
+
+    fn peers(&self) -> Answer {
+        let lists = self.home.peer_lists().unwrap_or_default();
+        let connected: Vec<Peer> = self.engine.connected_peers().collect();
+        let reconciled: BTreeMap<Peer, Timestamp> = self.engine.reconciled().collect();
+        let mut peers: BTreeMap<Peer, Vec<Address>> = match self.jobs.catalogue.store().peers() {
+            Ok(peers) => peers.into_iter().collect(),
+            Err(error) => return failed(error.to_string()),
+        };
+        for peer in connected.iter().chain(&lists.blocked) {
+            peers.entry(*peer).or_default();
+        }
+        let view = |(peer, addresses): (Peer, Vec<Address>)| PeerView {
+            peer,
+            connected: connected.contains(&peer),
+            addresses,
+            reconciled: reconciled.get(&peer).copied(),
+            blocked: lists.blocked.contains(&peer),
+        };
+        Answer::Peers(peers.into_iter().map(view).collect())
+    }
+
+    async fn add_peer(&mut self, ticket: &str) -> Answer {
+        let ticket: Ticket = match ticket.parse() {
+            Ok(ticket) => ticket,
+            Err(error) => return failed(format!("{error}")),
+        };
+        if ticket.federation != self.federation.id {
+            let message = format!(
+                "the ticket is for the federation `{}`, but this node belongs to `{}`: stop the \
+                 node, then `suq join`",
+                ticket.name, self.federation.name
+            );
+            return failed(message);
+        }
+        let Ticket { peer, addresses, .. } = ticket;
+        self.take(Input::PeerFound { peer, addresses }).await;
+        Answer::Done
+    }
+
+    async fn change_lists(&mut self, peer: Peer, allow: bool) -> Answer {
+        let changed = self.home.peer_lists().and_then(|mut lists| {
+            let (to, from) = match allow {
+                true => (&mut lists.allowed, &mut lists.blocked),
+                false => (&mut lists.blocked, &mut lists.allowed),
+            };
+            to.insert(peer);
+            from.remove(&peer);
+            self.home.set_peer_lists(&lists)
+        });
+        if let Err(error) = changed {
+            return failed(error.to_string());
+        }
+        if allow {
+            self.net.unblock(peer).await;
+            self.net.allow(peer).await;
+        } else {
+            self.net.block(peer).await;
+        }
+        Answer::Done
+    }
+
+    /// Reads the rules again. Anchors that cannot be read change nothing.
+    async fn reload(&mut self) -> Answer {
+        match Trusted::read(&self.home) {
+            Err(error) => failed(format!("{error}; the rules of before stay in force")),
+            Ok(trusted) => {
+                let rules = trusted.rules();
+                self.jobs.catalogue.set_trusted(trusted);
+                self.take(Input::RulesChanged(rules)).await;
+                Answer::Policy(self.jobs.catalogue.policy_view())
+            }
+        }
+    }
+}
+
+fn failed(message: String) -> Answer {
+    Answer::Failed(Failure::new(FailureKind::Failed, message))
+}

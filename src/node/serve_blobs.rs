@@ -1,0 +1,84 @@
+//! Serving blobs to peers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+
+use super::transfer::{read_header, write_header};
+use crate::blobs::{Blobs, CHUNK_BYTES};
+use crate::model::Peer;
+use crate::net::BlobStream;
+use crate::wire::{BlobReply, BlobRequest, MAX_RANGES, decode, encode};
+
+/// Transfers served at once. Each holds two megabytes and a file.
+const MAX_SERVED: usize = 16;
+
+/// A peer that takes nothing for this long is hung up on.
+const STALL: Duration = Duration::from_secs(60);
+
+/// Serves every incoming stream until the network ends.
+pub(super) async fn run(blobs: Blobs, mut incoming: mpsc::Receiver<(Peer, BlobStream)>) {
+    let room = Arc::new(Semaphore::new(MAX_SERVED));
+    while let Some((peer, mut stream)) = incoming.recv().await {
+        let blobs = blobs.clone();
+        let permit = Arc::clone(&room).try_acquire_owned();
+        tokio::spawn(async move {
+            let served = match permit {
+                Ok(_permit) => serve(&blobs, &mut stream).await,
+                Err(_) => write_header(&mut stream, &encode(&BlobReply::Busy)).await,
+            };
+            let _ = stream.shutdown().await;
+            if let Err(reason) = served {
+                tracing::debug!(%peer, reason, "a blob was not served");
+            }
+        });
+    }
+}
+
+async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
+    let request: Result<BlobRequest, _> = decode(&read_header(stream).await?);
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => return refuse(stream, error.to_string()).await,
+    };
+    let Some(bytes) = blobs.size(&request.sha512) else {
+        return write_header(stream, &encode(&BlobReply::NotFound)).await;
+    };
+    let inside = |offset: u64, length: u64| {
+        length > 0 && offset.checked_add(length).is_some_and(|end| end <= bytes)
+    };
+    let ranges = &request.ranges;
+    if ranges.len() > MAX_RANGES || !ranges.iter().all(|r| inside(r.offset, r.length)) {
+        return refuse(stream, "a range does not lie within the blob".to_owned()).await;
+    }
+    let file = blobs.read(&request.sha512).map_err(|error| error.to_string())?;
+    let mut file = tokio::fs::File::from_std(file);
+    file.set_max_buf_size(CHUNK_BYTES);
+    write_header(stream, &encode(&BlobReply::Found { bytes })).await?;
+    let mut buffer = vec![0; CHUNK_BYTES];
+    for range in ranges {
+        file.seek(SeekFrom::Start(range.offset)).await.map_err(|error| error.to_string())?;
+        let mut left = range.length;
+        while left > 0 {
+            let length = left.min(CHUNK_BYTES as u64) as usize;
+            let read = file.read(&mut buffer[..length]).await.map_err(|error| error.to_string())?;
+            if read == 0 {
+                return Err("the blob is shorter than it was".to_owned());
+            }
+            timeout(STALL, stream.write_all(&buffer[..read]))
+                .await
+                .map_err(|_| "the peer takes nothing".to_owned())?
+                .map_err(|error| error.to_string())?;
+            left -= read as u64;
+        }
+    }
+    stream.flush().await.map_err(|error| error.to_string())
+}
+
+async fn refuse(stream: &mut BlobStream, text: String) -> Result<(), String> {
+    write_header(stream, &encode(&BlobReply::Refused { text: text.clone() })).await?;
+    Err(text)
+}

@@ -1,0 +1,146 @@
+//! Starting and stopping a node.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::catalogue::{Catalogue, CatalogueError};
+use super::control::ControlError;
+use super::live::Progress;
+use super::run::{Asked, RunLoop};
+use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
+use crate::engine::{Engine, Known, Standing, Start};
+use crate::home::{Home, HomeError, Lock, Mode};
+use crate::model::Peer;
+use crate::net::{self, Identity, Limits, NetError};
+use crate::store::{Kind, KnownRow, StoreError};
+
+/// Calls that wait for the run loop.
+const WAITING_CALLS: usize = 64;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The home.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The store or the blobs.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// Reading the store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key.
+    #[error("{0}; restore `key` in the home from a backup, or make a new home")]
+    Key(#[from] net::BadIdentity),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+/// The handle of a running node.
+#[derive(Debug, Clone)]
+pub struct Node {
+    calls: mpsc::Sender<Asked>,
+    catalogue: Catalogue,
+    peer: Peer,
+}
+
+impl Node {
+    /// Starts a node on a home. The node runs until [`Call::Stop`]; the task
+    /// ends when everything is written.
+    pub async fn start(home: &Home) -> Result<(Node, JoinHandle<()>), StartError> {
+        let lock: Lock = home.lock()?;
+        let settings = home.settings()?;
+        let federation = home.federation()?;
+        let identity = Identity::from_bytes(&home.key()?)?;
+        let catalogue = Catalogue::open(home)?;
+        let lists = home.peer_lists()?;
+        let config = net::Config {
+            identity: identity.clone(),
+            federation: federation.id,
+            listen: settings.network.listen.clone(),
+            allowed: (settings.membership.mode == Mode::Closed).then(|| lists.allowed.clone()),
+            blocked: lists.blocked.clone(),
+            limits: Limits { connections: settings.network.max_connections },
+        };
+        let (net, events, streams) = net::start(config)?;
+        let peer = identity.peer();
+        let engine = Engine::new(engine_start(&catalogue, peer, &lists.blocked, &settings)?);
+        tokio::spawn(serve_blobs::run(catalogue.blobs().clone(), streams));
+        let (calls, asked) = mpsc::channel(WAITING_CALLS);
+        let node = Node { calls, catalogue: catalogue.clone(), peer };
+        let socket = control::listen(home, node.clone())?;
+        let run_loop = RunLoop::new(engine, catalogue, home.clone(), federation, net, peer);
+        let task = tokio::spawn(async move {
+            run_loop.run(asked, events).await;
+            drop(socket);
+            drop(lock);
+        });
+        Ok((node, task))
+    }
+
+    /// The node's name.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Asks the node.
+    pub async fn call(&self, call: Call) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || {
+            let failure = Failure::new(FailureKind::Unreachable, "the node is stopping");
+            Answer::Failed(failure)
+        };
+        if self.calls.send(Asked { call, reply }).await.is_err() {
+            return stopped();
+        }
+        answer.await.unwrap_or_else(|_| stopped())
+    }
+
+    /// How far the transfer of an image is, while there is one.
+    pub fn progress(&self, image: &ImageName) -> Option<Progress> {
+        match image {
+            ImageName::Identifier(identifier) => self.catalogue.live.progress(identifier),
+            ImageName::Sha512(_) => None,
+        }
+    }
+}
+
+fn engine_start(
+    catalogue: &Catalogue,
+    own: Peer,
+    blocked: &BTreeSet<Peer>,
+    settings: &crate::home::Settings,
+) -> Result<Start, StoreError> {
+    let store = catalogue.store();
+    let known = |KnownRow { id, key, kind }: KnownRow| {
+        let standing = match kind {
+            Kind::Admitted => Standing::Admitted,
+            Kind::Withdrawn => Standing::Withdrawn,
+            Kind::Refused => Standing::Refused,
+            Kind::Untrusted => Standing::Untrusted,
+        };
+        Known { id, key, standing }
+    };
+    let peers = store.peers()?.into_iter();
+    Ok(Start {
+        rules: catalogue.trusted().rules(),
+        judged_under: store.rules()?,
+        known: store.known()?.into_iter().map(known).collect(),
+        peers: peers.filter(|(peer, _)| *peer != own && !blocked.contains(peer)).collect(),
+        relay_refused: settings.gossip.relay_refused,
+        seed: seed(own),
+    })
+}
+
+/// Sites must not choose in step: the seed is drawn from the key and the process.
+fn seed(own: Peer) -> u64 {
+    let mut octets = [0; 8];
+    octets.copy_from_slice(&own.key()[..8]);
+    u64::from_be_bytes(octets) ^ fastrand::u64(..)
+}

@@ -1,0 +1,84 @@
+//! One thread that writes: many waiting writes become one durable batch.
+
+use std::sync::mpsc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::engine::{Input, Record, WriteId};
+use crate::store::{Store, Write};
+use crate::wire::{EntryRecord, Fate};
+
+/// Writes joined into one batch: at 10 kB each, a few megabytes.
+const MAX_BATCH: usize = 256;
+
+/// A write of the engine.
+pub(super) struct Order {
+    pub(super) write: WriteId,
+    pub(super) records: Vec<Record>,
+}
+
+/// Starts the thread; it ends when the sender is dropped, after the last write.
+pub(super) fn start(
+    store: Store,
+    done: UnboundedSender<Input>,
+) -> (mpsc::Sender<Order>, std::thread::JoinHandle<()>) {
+    let (orders, receiver) = mpsc::channel::<Order>();
+    let thread = std::thread::spawn(move || {
+        while let Ok(first) = receiver.recv() {
+            let mut batch = vec![first];
+            while batch.len() < MAX_BATCH {
+                match receiver.try_recv() {
+                    Ok(order) => batch.push(order),
+                    Err(_) => break,
+                }
+            }
+            let (ids, writes) = split(batch);
+            let result = store.write(&writes).map_err(|error| error.to_string());
+            for write in ids {
+                // The engine is gone when the node stops.
+                let _ = done.send(Input::Stored { write, result: result.clone() });
+            }
+        }
+    });
+    (orders, thread)
+}
+
+fn split(batch: Vec<Order>) -> (Vec<WriteId>, Vec<Write>) {
+    let mut ids = Vec::new();
+    let mut writes = Vec::new();
+    for Order { write, records } in batch {
+        ids.push(write);
+        writes.extend(records.into_iter().map(write_of));
+    }
+    (ids, writes)
+}
+
+fn write_of(record: Record) -> Write {
+    match record {
+        Record::Entry { admitted, first_seen, from } => {
+            let verified = admitted.verified();
+            let record = EntryRecord {
+                key: verified.manifest().key(),
+                octets: verified.octets().to_vec(),
+                first_seen,
+                from,
+                deprecated: verified.manifest().is_deprecated(),
+                fate: Fate::Admitted,
+                rules: admitted.verdict().rules,
+            };
+            Write::Entry(verified.content_id(), record)
+        }
+        Record::Refusal { id, record } => Write::Refusal(id, record),
+        Record::Withdrawal { id, rule, reason, rules } => {
+            Write::Fate(id, Fate::Withdrawn { rule, reason }, rules)
+        }
+        Record::Restoration { admitted } => {
+            let id = admitted.verified().content_id();
+            Write::Fate(id, Fate::Admitted, admitted.verdict().rules)
+        }
+        Record::ForgetRefusal(id) => Write::ForgetRefusal(id),
+        Record::DropRefusals => Write::ForgetRefusals,
+        Record::Rules(digest) => Write::Rules(digest),
+        Record::Peer { peer, addresses } => Write::Peer(peer, addresses),
+    }
+}
