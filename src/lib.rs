@@ -1,6 +1,7 @@
 //! suq: a marketplace for virtual-machine images with no one in the middle.
 
 pub mod blobs;
+pub mod cli;
 pub mod engine;
 pub mod home;
 pub mod manifest;

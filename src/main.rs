@@ -1,1 +1,7 @@
-fn main(){}
+//! The `suq` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    suq::cli::main()
+}

@@ -6,7 +6,9 @@ use super::live::Progress;
 use crate::engine::Stats;
 use crate::engine::timeline::Status;
 use crate::manifest::{Manifest, Signer};
-use crate::model::{Address, ContentId, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp};
+use crate::model::{
+    Address, ContentId, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp,
+};
 use crate::policy::Verdict;
 
 /// The answer to a [`super::Call`]. Progress may come before any of the others.

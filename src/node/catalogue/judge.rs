@@ -5,9 +5,7 @@ use crate::engine::Wanted;
 use crate::engine::timeline::{self, Fact, Status};
 use crate::manifest::Verified;
 use crate::model::{Email, Identifier, Sha256, Timestamp};
-use crate::node::{
-    Failure, FailureKind, ImageName, ImageView, JudgedEntry, WhyView,
-};
+use crate::node::{Failure, FailureKind, ImageName, ImageView, JudgedEntry, WhyView};
 use crate::policy::{Context, Outcome, Purpose, Step, Verdict};
 use crate::wire::{Fate, RefusalRecord};
 
@@ -169,12 +167,8 @@ impl Catalogue {
         let newest = reconciled.iter().map(|(_, time)| now.since(*time)).min();
         let within = |age| policy.max_age().is_none_or(|max| age <= max);
         let peers = reconciled.iter().filter(|(_, time)| within(now.since(*time))).count();
-        let purpose = Purpose::Use {
-            latest,
-            endorsements,
-            reconciled: newest,
-            reconciled_peers: peers,
-        };
+        let purpose =
+            Purpose::Use { latest, endorsements, reconciled: newest, reconciled_peers: peers };
         let trust = anchors.check(verified);
         let rules = self.trusted().rules().digest();
         policy.judge(verified, &Context { now, trust: &trust, purpose, rules })

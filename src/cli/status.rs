@@ -1,0 +1,60 @@
+//! `suq status`
+
+use clap::Args;
+
+use super::{Common, Exit, ask, output};
+use crate::node::{Answer, Call, StatusView};
+
+/// How the node is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  suq status\n  suq status --json")]
+pub(crate) struct Status {}
+
+impl Status {
+    pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
+        match ask::simple(common, &Call::Status)? {
+            Answer::Status(status) if common.json => output::json(&status),
+            Answer::Status(status) => {
+                print(&status);
+                Ok(())
+            }
+            other => Err(ask::unexpected(&other)),
+        }
+    }
+}
+
+fn print(status: &StatusView) {
+    let documents = &status.documents;
+    output::line(format!("site        {} ({})", status.name, status.peer));
+    output::line(format!("federation  {}", status.federation));
+    for address in &status.listening {
+        output::line(format!("listening   {address}"));
+    }
+    output::line(format!("peers       {} connected", status.connected.len()));
+    output::line(format!(
+        "entries     {} admitted, {} withdrawn, {} refused, {} untrusted",
+        documents.admitted, documents.withdrawn, documents.refused, documents.untrusted
+    ));
+    if documents.rejudging > 0 {
+        output::line(format!("            {} to be judged again", documents.rejudging));
+    }
+    output::line(format!("images      {} in the store", status.blobs));
+    let reconciled = status.reconciled.iter().map(|(_, time)| *time).max();
+    let reconciled = reconciled.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    output::line(format!("reconciled  {reconciled}, with {} peers", status.reconciled.len()));
+    if status.anchors.is_empty() {
+        output::line("trust       no authority: put certificates into the home's trust folder");
+    }
+    for anchor in &status.anchors {
+        output::line(format!("trust       {anchor}"));
+    }
+    if let Some(broken) = &status.policy.broken {
+        output::line(format!("policy      EVERYTHING IS REFUSED: {broken}"));
+    }
+    for warning in &status.policy.warnings {
+        output::line(format!("policy      {warning}"));
+    }
+    for alert in &status.alerts {
+        output::line(format!("alert       {alert}"));
+    }
+}
