@@ -1,5 +1,7 @@
 //! The simulations of the ordinary test run.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, unreachable_pub, missing_docs)]
+
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};

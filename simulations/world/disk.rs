@@ -71,7 +71,11 @@ impl Disk {
             Record::Refusal { id, record } => {
                 let kept = Kept {
                     key: record.key,
-                    standing: if record.untrusted { Standing::Untrusted } else { Standing::Refused },
+                    standing: if record.untrusted {
+                        Standing::Untrusted
+                    } else {
+                        Standing::Refused
+                    },
                     octets: None,
                     deprecated: false,
                 };

@@ -13,6 +13,9 @@ mod signature;
 mod verify;
 mod xml;
 
+#[cfg(test)]
+mod tests;
+
 pub use document::{Details, Endorsement, Extension, Manifest, PieceList};
 pub use draft::{Draft, IllegalText};
 pub use proof::{Profile, Signed, Signer, Trust, Verified};

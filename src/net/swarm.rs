@@ -223,9 +223,15 @@ impl Task {
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id: id, num_established: 0, .. } => {
-                let peer = peer_of(&id).filter(|peer| self.members.remove(peer));
-                if let Some(peer) = peer {
-                    self.outbox.push_back(Event::Disconnected { peer });
+                if let Some(peer) = peer_of(&id) {
+                    self.outbox.push_back(match self.members.remove(&peer) {
+                        true => Event::Disconnected { peer },
+                        // Kept out by the other side, or of another federation.
+                        false => {
+                            let reason = "it closed the connection at once".to_owned();
+                            Event::DialFailed { peer, reason }
+                        }
+                    });
                 }
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
@@ -259,11 +265,8 @@ impl Task {
     fn identified(&mut self, id: PeerId, info: &identify::Info) {
         let member = info.protocols.contains(&self.protocols.sync);
         let Some(peer) = peer_of(&id).filter(|_| member) else {
+            tracing::debug!(peer = %id, "it is not a node of this federation");
             let _ = self.swarm.disconnect_peer_id(id);
-            if let Some(peer) = peer_of(&id) {
-                let reason = "it is not a node of this federation".to_owned();
-                self.outbox.push_back(Event::DialFailed { peer, reason });
-            }
             return;
         };
         let addresses = info.listen_addrs.iter().filter_map(|a| a.to_string().parse().ok());

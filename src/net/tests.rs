@@ -1,1 +1,223 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::wire::ErrorCode;
+
+/// Nothing on a loopback takes this long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct TestNode {
+    net: Net,
+    events: mpsc::Receiver<Event>,
+    streams: mpsc::Receiver<(Peer, BlobStream)>,
+    peer: Peer,
+    address: Address,
+}
+
+fn config(federation: u8) -> Config {
+    Config {
+        identity: Identity::generate(),
+        federation: FederationId::from_bytes([federation; 32]),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        allowed: None,
+        blocked: BTreeSet::new(),
+        limits: Limits::default(),
+    }
+}
+
+impl TestNode {
+    async fn start(config: Config) -> TestNode {
+        let peer = config.identity.peer();
+        let (net, mut events, streams) = start(config).unwrap();
+        let address = match events.recv().await {
+            Some(Event::Listening { address }) => address,
+            other => panic!("{other:?}"),
+        };
+        TestNode { net, events, streams, peer, address }
+    }
+
+    /// The next event that `pick` takes; others are passed over.
+    async fn wait<T>(&mut self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+        let search = async {
+            loop {
+                let event = self.events.recv().await.expect("the network runs");
+                if let Some(found) = pick(event) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, search).await.expect("the event comes")
+    }
+
+    async fn connect(&mut self, other: &mut TestNode) {
+        self.net.dial(other.peer, vec![other.address.clone()]).await;
+        let (here, there) = (self.peer, other.peer);
+        self.wait(|event| connected(&event, there)).await;
+        other.wait(|event| connected(&event, here)).await;
+    }
+
+    async fn hear(&mut self) -> (ArrivalId, Vec<u8>) {
+        self.wait(|event| match event {
+            Event::Gossip { id, message: Gossip::Manifest(octets), .. } => Some((id, octets)),
+            _ => None,
+        })
+        .await
+    }
+}
+
+fn connected(event: &Event, wanted: Peer) -> Option<()> {
+    matches!(event, Event::Connected { peer, .. } if *peer == wanted).then_some(())
+}
+
+fn message(text: &str) -> Gossip {
+    Gossip::Manifest(text.as_bytes().to_vec())
+}
+
+#[tokio::test]
+async fn a_question_gets_its_answer() {
+    let (mut a, mut b) = (TestNode::start(config(1)).await, TestNode::start(config(1)).await);
+    a.connect(&mut b).await;
+    let request = Request::Reconcile(vec![0x61]);
+    a.net.ask(7, b.peer, request.clone()).await;
+    let (id, asked) = b
+        .wait(|event| match event {
+            Event::Question { id, request, .. } => Some((id, request)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(asked, request);
+    let response = Response::Error { code: ErrorCode::Busy, text: "later".into() };
+    b.net.answer(id, response.clone()).await;
+    let answer = a
+        .wait(|event| match event {
+            Event::Answer { ask: 7, answer } => Some(answer),
+            _ => None,
+        })
+        .await;
+    assert_eq!(answer, Ok(response));
+}
+
+#[tokio::test]
+async fn a_question_to_nobody_is_answered_with_an_error() {
+    let mut a = TestNode::start(config(1)).await;
+    a.net.ask(1, Peer::from_key([9; 32]), Request::Documents(vec![])).await;
+    let answer = a
+        .wait(|event| match event {
+            Event::Answer { answer, .. } => Some(answer),
+            _ => None,
+        })
+        .await;
+    assert!(answer.is_err());
+}
+
+/// On a line a — b — c, c hears only what b accepts. What c must not hear was
+/// sent before what it does hear.
+#[tokio::test]
+async fn the_verdict_decides_what_is_passed_on() {
+    let mut a = TestNode::start(config(1)).await;
+    let mut b = TestNode::start(config(1)).await;
+    let mut c = TestNode::start(config(1)).await;
+    a.connect(&mut b).await;
+    b.connect(&mut c).await;
+    for (text, verdict) in [
+        ("ignored", GossipVerdict::Ignore),
+        ("rejected", GossipVerdict::Reject),
+        ("accepted", GossipVerdict::Accept),
+    ] {
+        a.net.publish(message(text)).await;
+        let (id, octets) = b.hear().await;
+        assert_eq!(octets, text.as_bytes());
+        b.net.verdict(id, verdict).await;
+    }
+    let (_, octets) = c.hear().await;
+    assert_eq!(octets, b"accepted");
+}
+
+#[tokio::test]
+async fn what_is_published_before_anyone_is_there_waits() {
+    let (mut a, mut b) = (TestNode::start(config(1)).await, TestNode::start(config(1)).await);
+    a.net.publish(message("early")).await;
+    a.connect(&mut b).await;
+    assert_eq!(b.hear().await.1, b"early");
+}
+
+#[tokio::test]
+async fn nodes_of_other_federations_are_not_spoken_to() {
+    let (mut a, b) = (TestNode::start(config(1)).await, TestNode::start(config(2)).await);
+    a.net.dial(b.peer, vec![b.address.clone()]).await;
+    a.wait(|event| match event {
+        Event::Connected { .. } => panic!("connected across federations"),
+        Event::DialFailed { peer, .. } => (peer == b.peer).then_some(()),
+        _ => None,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn blocking_hangs_up_at_once_and_keeps_out() {
+    let (mut a, mut b) = (TestNode::start(config(1)).await, TestNode::start(config(1)).await);
+    a.connect(&mut b).await;
+    a.net.block(b.peer).await;
+    let gone = |event| matches!(event, Event::Disconnected { .. }).then_some(());
+    a.wait(gone).await;
+    b.wait(gone).await;
+    b.net.dial(a.peer, vec![a.address.clone()]).await;
+    let outcome = b
+        .wait(|event| match event {
+            Event::Connected { .. } => Some("connected"),
+            Event::DialFailed { .. } | Event::Disconnected { .. } => Some("kept out"),
+            _ => None,
+        })
+        .await;
+    assert_eq!(outcome, "kept out");
+}
+
+#[tokio::test]
+async fn a_closed_node_lets_in_only_whom_it_lists() {
+    let (friend, stranger) = (config(1), config(1));
+    let closed = Config { allowed: Some([friend.identity.peer()].into()), ..config(1) };
+    let mut closed = TestNode::start(closed).await;
+    let mut stranger = TestNode::start(stranger).await;
+    stranger.net.dial(closed.peer, vec![closed.address.clone()]).await;
+    stranger
+        .wait(|event| match event {
+            Event::Connected { .. } => panic!("a stranger was let in"),
+            Event::DialFailed { .. } => Some(()),
+            _ => None,
+        })
+        .await;
+    let mut friend = TestNode::start(friend).await;
+    friend.connect(&mut closed).await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let a = TestNode::start(config(1)).await;
+    let taken = Config { listen: vec![a.address.clone()], ..config(1) };
+    let error = start(taken).err().unwrap();
+    assert!(matches!(error, NetError::Listen { .. }), "{error}");
+    assert!(error.to_string().contains(a.address.as_str()), "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_carries_every_byte() {
+    let (mut a, mut b) = (TestNode::start(config(1)).await, TestNode::start(config(1)).await);
+    a.connect(&mut b).await;
+    let bytes: Vec<u8> = (0..8_000_000u32).map(|n| (n % 251) as u8).collect();
+    let mut sender = a.net.blob_streams().open(b.peer).await.unwrap();
+    let sent = bytes.clone();
+    let send = tokio::spawn(async move {
+        sender.write_all(&sent).await.unwrap();
+        sender.shutdown().await.unwrap();
+    });
+    let (from, mut receiver) = b.streams.recv().await.unwrap();
+    assert_eq!(from, a.peer);
+    let mut received = Vec::new();
+    receiver.read_to_end(&mut received).await.unwrap();
+    assert!(received == bytes);
+    send.await.unwrap();
+}

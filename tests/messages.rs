@@ -1,0 +1,124 @@
+//! Every message as it is really encoded, against `proto/suq.cddl`.
+
+use cddl::{cddl_from_str, validate_cbor_from_slice};
+use suq::model::{
+    ContentId, EntryKey, FederationId, Identifier, Peer, Sha1, Sha256, Sha512, Timestamp,
+};
+use suq::wire::{
+    BlobName, BlobReply, BlobRequest, ByteRange, Document, EntryRecord, ErrorCode, Fate, Gossip,
+    Holding, RefusalRecord, Request, Response, Ticket, encode,
+};
+
+const CDDL: &str = include_str!("../proto/suq.cddl");
+
+/// The description with one rule moved to the front: the validator starts there.
+fn rooted_at(rule: &str) -> String {
+    format!("root = {rule}\n{CDDL}")
+}
+
+fn check<T: serde::Serialize>(rule: &str, message: &T) {
+    let octets = encode(message);
+    let validated = validate_cbor_from_slice(&rooted_at(rule), &octets, None);
+    assert!(validated.is_ok(), "{rule}: {validated:?}\n{octets:02x?}");
+}
+
+fn refused(rule: &str, octets: &[u8]) {
+    let validated = validate_cbor_from_slice(&rooted_at(rule), octets, None);
+    assert!(validated.is_err(), "{rule} accepts {octets:02x?}");
+}
+
+fn key() -> EntryKey {
+    EntryKey {
+        identifier: Identifier::from_sha1(Sha1::from_bytes([1; 20])),
+        email: "jane.tester@example.org".parse().unwrap(),
+        created: Timestamp::from_seconds(1_700_000_000),
+    }
+}
+
+const ID: ContentId = ContentId::from_bytes([2; 32]);
+const SHA512: Sha512 = Sha512::from_bytes([3; 64]);
+
+#[test]
+fn the_description_is_well_formed() {
+    cddl_from_str(CDDL, true).unwrap();
+}
+
+#[test]
+fn gossip() {
+    check("gossip-message", &Gossip::Manifest(b"<rdf:RDF/>".to_vec()));
+}
+
+#[test]
+fn requests() {
+    check("request-message", &Request::Reconcile(vec![0x61, 0, 0]));
+    check("request-message", &Request::Documents(vec![ID, ID]));
+    let names = vec![BlobName::Sha1(Sha1::from_bytes([1; 20])), BlobName::Sha512(SHA512)];
+    check("request-message", &Request::Holdings(names));
+}
+
+#[test]
+fn responses() {
+    check("response-message", &Response::Reconcile(vec![0x61]));
+    let documents = vec![Document { id: ID, octets: b"<a/>".to_vec() }];
+    check("response-message", &Response::Documents { documents, more: true });
+    let name = BlobName::Sha512(SHA512);
+    let holding = Holding { name, sha512: SHA512, bytes: 1 << 40 };
+    check("response-message", &Response::Holdings(vec![holding]));
+    for code in [ErrorCode::Version, ErrorCode::Malformed, ErrorCode::Busy, ErrorCode::Failed] {
+        check("response-message", &Response::Error { code, text: "why".into() });
+    }
+}
+
+#[test]
+fn blob_headers() {
+    let ranges = vec![ByteRange { offset: 0, length: 1 }];
+    check("blob-request-message", &BlobRequest { sha512: SHA512, ranges });
+    check("blob-reply-message", &BlobReply::Found { bytes: 5 });
+    check("blob-reply-message", &BlobReply::NotFound);
+    check("blob-reply-message", &BlobReply::Busy);
+    check("blob-reply-message", &BlobReply::Refused { text: "no".into() });
+}
+
+#[test]
+fn tickets_and_records() {
+    let peer = Peer::from_key([7; 32]);
+    let ticket = Ticket {
+        federation: FederationId::from_bytes([1; 32]),
+        name: "egi".into(),
+        peer,
+        addresses: vec!["/ip4/192.0.2.1/tcp/8082".parse().unwrap()],
+    };
+    check("ticket-message", &ticket);
+    let withdrawn = Fate::Withdrawn { rule: "r".into(), reason: "s".into() };
+    for (from, fate) in [(None, Fate::Admitted), (Some(peer), withdrawn)] {
+        let record = EntryRecord {
+            key: key(),
+            octets: b"<a/>".to_vec(),
+            first_seen: Timestamp::from_millis(-5),
+            from,
+            deprecated: true,
+            fate,
+            rules: Sha256::of(b"rules"),
+        };
+        check("entry-record-message", &record);
+    }
+    let refusal = RefusalRecord {
+        key: key(),
+        rule: "endorsers.blacklist".into(),
+        reason: "because".into(),
+        untrusted: false,
+        rules: Sha256::of(b"rules"),
+        last_offered: Timestamp::from_seconds(1),
+    };
+    check("refusal-record-message", &refusal);
+}
+
+#[test]
+fn the_description_refuses_what_it_should() {
+    refused("gossip-message", &encode(&Request::Documents(vec![ID])));
+    refused("request-message", &encode(&Gossip::Manifest(b"<a/>".to_vec())));
+    let mut other_version = encode(&Gossip::Manifest(b"<a/>".to_vec()));
+    let version = other_version.iter().position(|octet| *octet == 1).unwrap();
+    other_version[version] = 2;
+    refused("gossip-message", &other_version);
+}
