@@ -6,6 +6,7 @@
 mod check;
 mod durability;
 mod error;
+mod keep;
 mod read;
 mod rows;
 mod trees;
@@ -44,7 +45,17 @@ impl Store {
     /// When another process has it open, when the files are damaged, and when
     /// writes that were acknowledged are missing. The folder is never deleted.
     pub fn open(folder: &Path) -> Result<Store, OpenError> {
-        let damaged = |what: String| OpenError::Damaged { folder: folder.to_owned(), what };
+        let copy = keep::Copy::take(folder);
+        Store::open_or_repair(folder).map_err(|error| match error {
+            OpenError::Damaged { folder, what } => {
+                let what = what + &copy.keep();
+                OpenError::Damaged { folder, what }
+            }
+            other => other,
+        })
+    }
+
+    fn open_or_repair(folder: &Path) -> Result<Store, OpenError> {
         // sled 0.34 panics on some damaged files instead of returning an error.
         let opened = std::panic::catch_unwind(|| {
             sled::Config::new()
@@ -57,7 +68,10 @@ impl Store {
         let db = match opened {
             Ok(Ok(db)) => db,
             Ok(Err(error)) => return Err(OpenError::of(error, folder)),
-            Err(_) => return Err(damaged("the database files cannot be read".to_owned())),
+            Err(_) => {
+                let what = "the database files cannot be read".to_owned();
+                return Err(OpenError::Damaged { folder: folder.to_owned(), what });
+            }
         };
         let trees = Trees::open(&db).map_err(|error| OpenError::of(error, folder))?;
         let durability = Durability::open(folder, &trees)?;

@@ -56,7 +56,11 @@ pub(in crate::manifest) fn parse(text: &str) -> Result<Document<'_>, Malformed> 
     loop {
         let start = position(reader.buffer_position());
         let at = |fault: String| Malformed { line: line_of(text, start), fault };
-        let event = reader.read_event().map_err(|error| at(error.to_string()))?;
+        let event = reader.read_event().map_err(|error| match error {
+            // Mostly a tag without its end.
+            quick_xml::Error::Syntax(error) => at(format!("{error}: was the file cut?")),
+            error => at(error.to_string()),
+        })?;
         let end = position(reader.buffer_position());
         if matches!(event, Event::Eof) {
             return builder.finish().map_err(at);
