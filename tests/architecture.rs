@@ -1,5 +1,7 @@
 //! The rules of ARCHITECTURE.md that a compiler does not enforce.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

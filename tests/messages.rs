@@ -1,5 +1,7 @@
 //! Every message as it is really encoded, against `proto/suq.cddl`.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use cddl::{cddl_from_str, validate_cbor_from_slice};
 use suq::model::{
     ContentId, EntryKey, FederationId, Identifier, Peer, Sha1, Sha256, Sha512, Timestamp,

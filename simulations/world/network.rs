@@ -61,7 +61,7 @@ impl Network {
     pub fn new(scenario: &Scenario, random: &mut fastrand::Rng) -> Network {
         let count = scenario.sites;
         let mut links = vec![BTreeSet::new(); count];
-        for site in 0..count {
+        for (site, known) in links.iter_mut().enumerate() {
             // A ring of each policy keeps sites of equal policy connected.
             let boundary = scenario.blacklisting_sites;
             let next = match site + 1 {
@@ -69,11 +69,11 @@ impl Network {
                 next if next == count => boundary,
                 next => next,
             };
-            links[site].insert(next);
+            known.insert(next);
             for _ in 0..scenario.links / 2 {
-                links[site].insert(random.usize(0..count));
+                known.insert(random.usize(0..count));
             }
-            links[site].remove(&site);
+            known.remove(&site);
         }
         Network {
             links,

@@ -275,11 +275,12 @@ impl Engine {
         // Two copies that differ in bytes but not in content may have been
         // judged side by side.
         let already = self.catalogue.standing(&id).is_some();
-        if standing == Standing::Admitted && !already {
-            if let Some(first) = self.catalogue.rival(&key, id) {
-                let alert = Alert::Equivocation { key: key.clone(), first, second: id };
-                self.outbox.push(Effect::Alert(alert));
-            }
+        if standing == Standing::Admitted
+            && !already
+            && let Some(first) = self.catalogue.rival(&key, id)
+        {
+            let alert = Alert::Equivocation { key: key.clone(), first, second: id };
+            self.outbox.push(Effect::Alert(alert));
         }
         if !already {
             self.catalogue.insert(Known { id, key: key.clone(), standing });

@@ -102,11 +102,11 @@ impl Acquaintance {
 
 impl Engine {
     pub(super) fn peer_found(&mut self, peer: Peer, addresses: Vec<Address>) {
-        if self.peers.remember(peer, addresses) {
-            if let Some(known) = self.peers.0.get(&peer) {
-                let addresses = known.addresses.clone();
-                self.store(vec![Record::Peer { peer, addresses }], Written::Nothing);
-            }
+        if self.peers.remember(peer, addresses)
+            && let Some(known) = self.peers.0.get(&peer)
+        {
+            let addresses = known.addresses.clone();
+            self.store(vec![Record::Peer { peer, addresses }], Written::Nothing);
         }
     }
 

@@ -143,7 +143,7 @@ fn verify_with(signature: &Signature, key: &PKeyRef<Public>, octets: &[u8], valu
 
 /// XML Signature writes ECDSA and DSA values as r and s, each of half the length.
 fn halves(value: &[u8]) -> Option<(BigNum, BigNum)> {
-    if value.is_empty() || value.len() % 2 != 0 || value.len() > 256 {
+    if value.is_empty() || !value.len().is_multiple_of(2) || value.len() > 256 {
         return None;
     }
     let (r, s) = value.split_at(value.len() / 2);

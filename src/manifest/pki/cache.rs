@@ -37,10 +37,10 @@ impl CertificateCache {
         if kept.by_digest.insert(digest, Arc::clone(&certificate)).is_none() {
             kept.order.push_back(digest);
         }
-        if kept.order.len() > self.capacity {
-            if let Some(oldest) = kept.order.pop_front() {
-                kept.by_digest.remove(&oldest);
-            }
+        if kept.order.len() > self.capacity
+            && let Some(oldest) = kept.order.pop_front()
+        {
+            kept.by_digest.remove(&oldest);
         }
         Ok(certificate)
     }

@@ -55,7 +55,7 @@ impl<'a> Scope<'a> {
                 None => others.push(attribute),
             }
         }
-        self.0.extend(declarations.iter().cloned().filter(|(prefix, _)| *prefix != "xml"));
+        self.0.extend(declarations.iter().filter(|&(prefix, _)| *prefix != "xml").cloned());
         let attributes = self.resolve_all(others)?;
         Ok((declarations, attributes))
     }
