@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use suq::engine::{CallId, Effect, Engine, GossipId, GossipVerdict, Input, Rules, Start};
+use suq::engine::{CallId, Effect, Engine, GossipId, Input, Rules, Start};
 use suq::model::{ContentId, Peer, Sha256, Timestamp};
-use suq::wire::{Request, Response};
+use suq::wire::{GossipVerdict, Request, Response};
 
 use super::disk::Disk;
 use super::documents::{LIBRARY, policy};

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Exit;
+use crate::manifest::SigningStyle;
 use crate::manifest::pki::{KeyError, Password, SigningKey};
+use crate::model::Email;
 
 /// Where the key and its certificate are.
 #[derive(Debug, Args)]
@@ -25,9 +27,25 @@ pub(super) struct KeyOptions {
     /// PEM file with the certificate and its chain
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
+    /// The endorser's address, when the certificate has none
+    #[arg(long)]
+    email: Option<Email>,
+    /// Sign with RSA-SHA1, as verifiers of the StratusLab time need it
+    #[arg(long)]
+    legacy: bool,
 }
 
 impl KeyOptions {
+    /// The endorser's address, when it was given.
+    pub(super) fn email(&self) -> Option<&Email> {
+        self.email.as_ref()
+    }
+
+    /// Which rules to sign by.
+    pub(super) fn style(&self) -> SigningStyle {
+        if self.legacy { SigningStyle::Legacy } else { SigningStyle::Modern }
+    }
+
     /// Reads the key; asks for its password when none is given.
     pub(super) fn read(&self) -> Result<SigningKey, Exit> {
         if let (Some(key), Some(cert)) = (&self.key, &self.cert) {

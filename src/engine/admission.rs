@@ -10,13 +10,12 @@ use super::limits::{
     CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING,
 };
 use super::{
-    Alert, CallId, Effect, Engine, GossipId, GossipVerdict, JobId, Known, Record, Reply, Standing,
-    Written,
+    Alert, CallId, Effect, Engine, GossipId, JobId, Known, Record, Reply, Standing, Written,
 };
 use crate::manifest::{Trust, Verified};
 use crate::model::{ContentId, EntryKey, Peer, Sha256, Timestamp};
 use crate::policy::{Context, Purpose, Verdict};
-use crate::wire::{MAX_DOCUMENT_BYTES, RefusalRecord};
+use crate::wire::{GossipVerdict, MAX_DOCUMENT_BYTES, RefusalRecord};
 
 /// Who brought a document and waits for its fate.
 #[derive(Debug, Clone, PartialEq, Eq)]

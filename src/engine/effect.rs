@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AskId, CallId, FetchId, GossipId, JobId, LoadId, QuestionId, Reply, WriteId};
 use crate::model::{Address, ContentId, EntryKey, Peer, Sha256, Timestamp};
 use crate::policy::Admitted;
-use crate::wire::{BlobName, RefusalRecord, Request, Response};
+use crate::wire::{BlobName, GossipVerdict, RefusalRecord, Request, Response};
 
 /// One thing to do. Each effect that carries an id is answered by exactly one
 /// input with the same id.
@@ -101,17 +101,6 @@ pub enum Effect {
     },
     /// Tell the operators of this site.
     Alert(Alert),
-}
-
-/// What becomes of a gossip message (DESIGN: three judgements, three fates).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GossipVerdict {
-    /// Pass it on.
-    Accept,
-    /// Do not pass it on, and hold it against the sender.
-    Reject,
-    /// Do not pass it on.
-    Ignore,
 }
 
 /// One thing to keep.

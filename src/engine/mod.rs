@@ -23,7 +23,7 @@ mod sync;
 pub mod timeline;
 
 pub use catalogue::{Known, Standing};
-pub use effect::{Alert, Effect, GossipVerdict, Record};
+pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, LoadId, QuestionId, WriteId};
 pub use input::{FetchOutcome, Input, Reply, Rules, SyncReport, Wanted};
 

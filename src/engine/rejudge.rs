@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::admission::{Origin, refusal_text};
 use super::limits::REJUDGE_BATCH;
-use super::{
-    Alert, CallId, Effect, Engine, GossipVerdict, LoadId, Record, Reply, Rules, Standing, Written,
-};
+use super::{Alert, CallId, Effect, Engine, LoadId, Record, Reply, Rules, Standing, Written};
 use crate::model::{ContentId, EntryKey, Timestamp};
 use crate::policy::{Admitted, Verdict};
+use crate::wire::GossipVerdict;
 
 /// Entries that wait to be judged again.
 #[derive(Debug, Default)]

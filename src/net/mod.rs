@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 
 use crate::model::{Address, FederationId, Peer};
-use crate::wire::{Gossip, Request, Response};
+use crate::wire::{Gossip, GossipVerdict, Request, Response};
 
 /// What a node's network needs to know.
 #[derive(Debug)]
@@ -75,17 +75,6 @@ pub type AskId = u64;
 
 /// Names a question of a peer, or a gossip message; drawn here.
 pub type ArrivalId = u64;
-
-/// What becomes of a gossip message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GossipVerdict {
-    /// Pass it on.
-    Accept,
-    /// Do not pass it on; held against the sender.
-    Reject,
-    /// Do not pass it on.
-    Ignore,
-}
 
 /// Something that happened on the network.
 #[derive(Debug)]

@@ -20,11 +20,11 @@ use super::limits::{
     IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS, WAITING_EVENTS, WAITING_PUBLICATIONS,
 };
 use super::listen::free;
-use super::{
-    ArrivalId, AskId, BlobStream, BlobStreams, Command, Config, Event, GossipVerdict, Net, NetError,
-};
+use super::{ArrivalId, AskId, BlobStream, BlobStreams, Command, Config, Event, Net, NetError};
 use crate::model::{Address, Peer};
-use crate::wire::{DecodeError, ErrorCode, Gossip, Request, Response, decode, encode};
+use crate::wire::{
+    DecodeError, ErrorCode, Gossip, GossipVerdict, Request, Response, decode, encode,
+};
 
 /// Addresses taken from one peer.
 const MAX_ADDRESSES: usize = 16;

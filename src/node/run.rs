@@ -14,12 +14,10 @@ use super::jobs::{Done, Jobs};
 use super::transfer::Transfer;
 use super::writer::{self, Order};
 use super::{Call, ImageName};
-use crate::engine::{
-    Alert, AskId, CallId, Effect, Engine, GossipId, GossipVerdict, Input, QuestionId, Reply,
-};
+use crate::engine::{Alert, AskId, CallId, Effect, Engine, GossipId, Input, QuestionId, Reply};
 use crate::home::{Federation, Home};
 use crate::model::{Address, Peer, Timestamp};
-use crate::net::{self, Event, Net};
+use crate::net::{Event, Net};
 use crate::wire::{Gossip, MAX_TICKET_ADDRESSES, Ticket};
 
 /// Alerts that are remembered for `suq status`.
@@ -146,14 +144,7 @@ impl RunLoop {
             Effect::Announce { document } => {
                 self.net.publish(Gossip::Manifest(document.to_vec())).await;
             }
-            Effect::Judge { gossip, verdict } => {
-                let verdict = match verdict {
-                    GossipVerdict::Accept => net::GossipVerdict::Accept,
-                    GossipVerdict::Reject => net::GossipVerdict::Reject,
-                    GossipVerdict::Ignore => net::GossipVerdict::Ignore,
-                };
-                self.net.verdict(gossip.0, verdict).await;
-            }
+            Effect::Judge { gossip, verdict } => self.net.verdict(gossip.0, verdict).await,
             Effect::Ask { ask, peer, request } => self.net.ask(ask.0, peer, request).await,
             Effect::Answer { question, response } => self.net.answer(question.0, response).await,
             Effect::AnswerHoldings { question, names } => {
@@ -363,6 +354,10 @@ impl RunLoop {
         // Others can hardly reach the loopback: it goes last.
         addresses.sort_by_key(|address| address.as_str().starts_with("/ip4/127."));
         addresses.truncate(MAX_TICKET_ADDRESSES);
+        if addresses.is_empty() {
+            let message = "the node has no address yet: try again, or set `announce` in suq.toml";
+            return Answer::Failed(Failure::new(FailureKind::Unreachable, message));
+        }
         let ticket = Ticket {
             federation: self.federation.id,
             name: self.federation.name.clone(),

@@ -9,3 +9,14 @@ pub enum Gossip {
     /// A signed manifest, byte for byte.
     Manifest(#[serde(with = "serde_bytes")] Vec<u8>),
 }
+
+/// What becomes of a gossip message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GossipVerdict {
+    /// Pass it on.
+    Accept,
+    /// Do not pass it on, and hold it against the sender.
+    Reject,
+    /// Do not pass it on.
+    Ignore,
+}

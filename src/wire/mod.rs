@@ -13,7 +13,7 @@ mod ticket;
 
 pub use blob::{BlobReply, BlobRequest, ByteRange, MAX_BLOB_HEADER_BYTES, MAX_RANGES};
 pub use cbor::{DecodeError, VERSION, decode, encode};
-pub use gossip::Gossip;
+pub use gossip::{Gossip, GossipVerdict};
 pub use record::{EntryRecord, Fate, RefusalRecord};
 pub use sync::{
     BlobName, Document, ErrorCode, Holding, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_RECONCILE_FRAME_BYTES,

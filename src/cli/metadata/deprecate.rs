@@ -7,8 +7,7 @@ use clap::Args;
 use super::super::key::KeyOptions;
 use super::super::{Common, Exit, output};
 use super::{sign, write_file};
-use crate::manifest::{SigningStyle, deprecate};
-use crate::model::Email;
+use crate::manifest::deprecate;
 
 /// Endorse a manifest anew as deprecated; publish the result to take the image back.
 #[derive(Debug, Args)]
@@ -24,12 +23,6 @@ pub(super) struct Deprecate {
     reason: String,
     #[command(flatten)]
     key: KeyOptions,
-    /// The endorser's address, when the certificate has none
-    #[arg(long)]
-    email: Option<Email>,
-    /// Sign with RSA-SHA1, as old verifiers need it
-    #[arg(long)]
-    legacy: bool,
     /// Write to this file [default: FILE with -deprecated before its ending]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -39,8 +32,7 @@ impl Deprecate {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         let document = super::super::publish::read_document(&self.file)?;
         let key = self.key.read()?;
-        let style = if self.legacy { SigningStyle::Legacy } else { SigningStyle::Modern };
-        let email = self.email.as_ref();
+        let (email, style) = (self.key.email(), self.key.style());
         let signed =
             deprecate(document.as_bytes(), &self.reason, &key, email, output::now(), style)
                 .map_err(|error| Exit::failed(format!("{}: {error}", self.file.display())))?;

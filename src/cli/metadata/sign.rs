@@ -7,8 +7,7 @@ use clap::Args;
 use super::super::key::KeyOptions;
 use super::super::{Common, Exit, output};
 use super::write_file;
-use crate::manifest::{Signed, SigningStyle, sign_document};
-use crate::model::Email;
+use crate::manifest::{Signed, sign_document};
 
 /// Endorse and sign a manifest, in place; the input is kept as FILE.orig.
 #[derive(Debug, Args)]
@@ -24,12 +23,6 @@ pub(super) struct Sign {
     file: PathBuf,
     #[command(flatten)]
     key: KeyOptions,
-    /// The endorser's address, when the certificate has none
-    #[arg(long)]
-    email: Option<Email>,
-    /// Sign with RSA-SHA1, as old verifiers need it
-    #[arg(long)]
-    legacy: bool,
     /// Write the signed manifest to this file instead
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -39,8 +32,7 @@ impl Sign {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         let document = super::super::publish::read_document(&self.file)?;
         let key = self.key.read()?;
-        let style = if self.legacy { SigningStyle::Legacy } else { SigningStyle::Modern };
-        let email = self.email.as_ref();
+        let (email, style) = (self.key.email(), self.key.style());
         let signed = sign_document(document.as_bytes(), &key, email, output::now(), style)
             .map_err(|error| Exit::failed(format!("{}: {error}", self.file.display())))?;
         let target = match &self.output {
