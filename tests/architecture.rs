@@ -26,9 +26,12 @@ const LAYERS: [(&str, u8); 13] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 8] = [
+const OWNERS: [(&str, &[&str]); 11] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
+    ("axum", &["http"]),
+    ("hyper", &["http", "fetch"]),
+    ("reqwest", &["fetch"]),
     ("quick_xml", &["manifest"]),
     ("ciborium", &["wire"]),
     ("negentropy", &["engine"]),
