@@ -50,7 +50,7 @@ impl From<Failure> for Exit {
 impl From<ControlError> for Exit {
     fn from(error: ControlError) -> Exit {
         let code = match error {
-            ControlError::NoNode => Exit::UNREACHABLE,
+            ControlError::NoNode | ControlError::Stopped => Exit::UNREACHABLE,
             ControlError::Protocol(_) | ControlError::Io { .. } => Exit::FAILED,
         };
         Exit::new(code, error.to_string())

@@ -22,6 +22,9 @@ mod snapshot;
 mod sync;
 pub mod timeline;
 
+#[cfg(test)]
+mod tests;
+
 pub use catalogue::{Known, Standing};
 pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, LoadId, QuestionId, WriteId};

@@ -139,9 +139,10 @@ async fn the_verdict_decides_what_is_passed_on() {
 
 #[tokio::test]
 async fn what_is_published_before_anyone_is_there_waits() {
-    let (mut a, mut b) = (TestNode::start(config(1)).await, TestNode::start(config(1)).await);
+    let (a, mut b) = (TestNode::start(config(1)).await, TestNode::start(config(1)).await);
     a.net.publish(message("early")).await;
-    a.connect(&mut b).await;
+    // The message may come before the other's protocols are known.
+    a.net.dial(b.peer, vec![b.address.clone()]).await;
     assert_eq!(b.hear().await.1, b"early");
 }
 

@@ -41,6 +41,12 @@ pub enum ControlError {
     /// No node listens.
     #[error("no node is running on this home: start one with `suq serve`")]
     NoNode,
+    /// The node ended before it answered.
+    #[error(
+        "the node stopped before it answered: see its log, start it again with `suq serve`, and \
+         repeat the command; a transfer goes on where it ended"
+    )]
+    Stopped,
     /// The node answered what it should not.
     #[error("the running node and this command do not understand each other: {0}")]
     Protocol(String),
@@ -146,14 +152,24 @@ pub async fn ask(
     line.push(b'\n');
     writer.write_all(&line).await.map_err(failed)?;
     let mut lines = BufReader::new(reader.take(MAX_ANSWER_BYTES)).lines();
-    while let Some(line) = lines.next_line().await.map_err(failed)? {
+    while let Some(line) = next_line(&mut lines).await.map_err(failed)? {
         let answer = serde_json::from_str(&line);
         match answer.map_err(|error| ControlError::Protocol(error.to_string()))? {
             Answer::Progress(report) => progress(report),
             answer => return Ok(answer),
         }
     }
-    Err(ControlError::Protocol("the node closed the connection without an answer".to_owned()))
+    Err(ControlError::Stopped)
+}
+
+/// The next line; none when the node is gone, however it went.
+async fn next_line(
+    lines: &mut tokio::io::Lines<impl tokio::io::AsyncBufRead + Unpin>,
+) -> io::Result<Option<String>> {
+    match lines.next_line().await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+        other => other,
+    }
 }
 
 async fn connect(path: &Path) -> Result<UnixStream, ControlError> {

@@ -21,6 +21,7 @@ pub use read::{Counts, KnownRow};
 pub use rows::Kind;
 pub use write::Write;
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use durability::Durability;
@@ -56,15 +57,17 @@ impl Store {
     }
 
     fn open_or_repair(folder: &Path) -> Result<Store, OpenError> {
-        // sled 0.34 panics on some damaged files instead of returning an error.
-        let opened = std::panic::catch_unwind(|| {
-            sled::Config::new()
-                .path(folder)
-                .cache_capacity(CACHE_BYTES)
-                // Every flush is asked for.
-                .flush_every_ms(None)
-                .open()
-        });
+        let config = sled::Config::new()
+            .path(folder)
+            .cache_capacity(CACHE_BYTES)
+            // Every flush is asked for.
+            .flush_every_ms(None);
+        // sled 0.34 panics on some damaged files instead of returning an error;
+        // what it prints then helps nobody.
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
+        std::panic::set_hook(hook);
         let db = match opened {
             Ok(Ok(db)) => db,
             Ok(Err(error)) => return Err(OpenError::of(error, folder)),
