@@ -11,7 +11,7 @@ mod rdf;
 mod sign;
 mod signature;
 mod verify;
-mod xml;
+pub mod xml;
 
 #[cfg(test)]
 mod tests;

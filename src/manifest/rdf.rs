@@ -23,6 +23,9 @@ fn broken(element: &str, fault: impl Into<String>) -> BrokenRule {
 /// Longest value shown in a message, in characters.
 const SHOWN: usize = 120;
 
+/// Room made for properties at the start; manifests have about thirty.
+const TYPICAL_PROPERTIES: usize = 40;
+
 fn shown(value: &str) -> String {
     value.chars().take(SHOWN).collect()
 }
@@ -45,9 +48,10 @@ pub(super) fn read(document: &Document<'_>) -> Result<Manifest, BrokenRule> {
 /// The one `rdf:Description` of the root.
 fn description(document: &Document<'_>) -> Result<NodeId, BrokenRule> {
     let root = document.root();
-    let element = document.element(root).filter(|element| element.is(RDF, "RDF"));
-    let element = element.ok_or_else(|| broken("rdf:RDF", "it is not the root element"))?;
-    match element.attribute(XML_NAMESPACE, "base") {
+    if !document.element(root).is_some_and(|element| element.is(RDF, "RDF")) {
+        return Err(broken("rdf:RDF", "it is not the root element"));
+    }
+    match document.attribute(root, XML_NAMESPACE, "base") {
         Some(BASE) => {}
         Some(other) => {
             let fault = format!("xml:base is `{}` instead of `{BASE}`", shown(other));
@@ -83,9 +87,10 @@ impl<'d, 'a> Fields<'d, 'a> {
         if document.has_text(id) {
             return Err(broken("rdf:Description", "it contains text"));
         }
-        let properties: Vec<_> = document.child_elements(id).collect();
-        for (id, element) in &properties {
-            check_property(document, *id, element)?;
+        let mut properties = Vec::with_capacity(TYPICAL_PROPERTIES);
+        for (id, element) in document.child_elements(id) {
+            check_property(document, id, element)?;
+            properties.push((id, element));
         }
         Ok(Fields { document, properties })
     }
@@ -101,8 +106,7 @@ impl<'d, 'a> Fields<'d, 'a> {
 
     /// The trimmed text of a property, or what its `rdf:resource` refers to.
     fn text(&self, id: NodeId) -> String {
-        let element = self.document.element(id);
-        match element.and_then(|element| element.attribute(RDF, "resource")) {
+        match self.document.attribute(id, RDF, "resource") {
             Some(resource) => resource.to_owned(),
             None => self.document.text(id).trim().to_owned(),
         }
@@ -200,8 +204,7 @@ impl<'d, 'a> Fields<'d, 'a> {
     ) -> Result<Identifier, BrokenRule> {
         const NAME: &str = "dcterms:identifier";
         let text = self.one(DCTERMS, "identifier", NAME)?;
-        let about = self.document.element(description);
-        let about = about.and_then(|element| element.attribute(RDF, "about")).unwrap_or("");
+        let about = self.document.attribute(description, RDF, "about").unwrap_or("");
         if about.strip_prefix('#') != Some(&text) {
             let fault = format!("rdf:about is `{}` instead of `#{}`", shown(about), shown(&text));
             return Err(broken("rdf:Description", fault));
@@ -351,8 +354,8 @@ fn check_property(
         return Err(broken(&name, "it has no namespace"));
     }
     let has_children = document.child_elements(id).next().is_some();
-    let is_resource = element.attribute(RDF, "parseType") == Some("Resource");
-    for attribute in element.attributes.iter().filter(|a| a.namespace == RDF) {
+    let is_resource = document.attribute(id, RDF, "parseType") == Some("Resource");
+    for attribute in document.attributes(element).iter().filter(|a| a.namespace == RDF) {
         let allowed = match attribute.local {
             "parseType" => is_resource,
             "datatype" => !has_children,

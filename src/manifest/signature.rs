@@ -171,17 +171,14 @@ pub(super) fn read(document: &Document<'_>) -> Result<Signature, BadSignature> {
         .last()
         .filter(|(_, element)| element.is(DSIG, "Signature"))
         .ok_or(BadSignature::Missing)?;
-    if count_signatures(document, root) > 1 {
+    if document.elements().filter(|element| element.is(DSIG, "Signature")).count() > 1 {
         return Err(form("there is more than one ds:Signature"));
     }
     Reader { document }.signature(element)
 }
 
-fn count_signatures(document: &Document<'_>, id: NodeId) -> usize {
-    let here = document.element(id).is_some_and(|element| element.is(DSIG, "Signature"));
-    let below: usize =
-        document.child_elements(id).map(|(child, _)| count_signatures(document, child)).sum();
-    usize::from(here) + below
+fn unaccepted(what: &'static str, algorithm: &str) -> BadSignature {
+    BadSignature::Algorithm { what, algorithm: algorithm.to_owned() }
 }
 
 fn form(fault: impl Into<String>) -> BadSignature {
@@ -199,12 +196,12 @@ impl Reader<'_, '_> {
         let [canonicalization, method, reference] =
             self.children(signed_info, ["CanonicalizationMethod", "SignatureMethod", "Reference"])?;
         let algorithm = self.algorithm(canonicalization)?;
-        let signed_info_form = form_of(&algorithm, "canonicalisation")?;
+        let signed_info_form = form_of(algorithm, "canonicalisation")?;
         let algorithm = self.algorithm(method)?;
         let method = METHODS
             .iter()
             .find(|method| method.uri == algorithm)
-            .ok_or(BadSignature::Algorithm { what: "signature method", algorithm })?;
+            .ok_or_else(|| unaccepted("signature method", algorithm))?;
         let (document_form, digest_method, digest) = self.reference(reference)?;
         Ok(Signature {
             element,
@@ -220,7 +217,7 @@ impl Reader<'_, '_> {
     }
 
     fn reference(&self, id: NodeId) -> Result<(Form, DigestMethod, Vec<u8>), BadSignature> {
-        let uri = self.document.element(id).and_then(|element| element.attribute("", "URI"));
+        let uri = self.document.attribute(id, "", "URI");
         if uri != Some("") {
             return Err(form("the reference must cover the whole document (URI=\"\")"));
         }
@@ -229,8 +226,8 @@ impl Reader<'_, '_> {
             self.children(id, ["Transforms", "DigestMethod", "DigestValue"])?;
         let document_form = self.transforms(transforms)?;
         let algorithm = self.algorithm(method)?;
-        let digest_method = DigestMethod::from_uri(&algorithm)
-            .ok_or(BadSignature::Algorithm { what: "digest method", algorithm })?;
+        let digest_method = DigestMethod::from_uri(algorithm)
+            .ok_or_else(|| unaccepted("digest method", algorithm))?;
         Ok((document_form, digest_method, self.base64(value)?))
     }
 
@@ -245,10 +242,10 @@ impl Reader<'_, '_> {
         };
         let algorithm = self.algorithm(first)?;
         if algorithm != ENVELOPED {
-            return Err(BadSignature::Algorithm { what: "first transform", algorithm });
+            return Err(unaccepted("first transform", algorithm));
         }
         let document_form = match next() {
-            Some((second, _)) => form_of(&self.algorithm(second)?, "transform")?,
+            Some((second, _)) => form_of(self.algorithm(second)?, "transform")?,
             None => Form::INCLUSIVE,
         };
         if transforms.next().is_some() {
@@ -289,7 +286,7 @@ impl Reader<'_, '_> {
     ) -> Result<[NodeId; N], BadSignature> {
         let parent = self.name(id);
         self.no_text(id)?;
-        if !matches!(parent.as_str(), "Reference") {
+        if parent != "Reference" {
             // Tools write an Id here; nothing refers to it.
             self.only_attributes(id, &["Id"])?;
         }
@@ -314,16 +311,15 @@ impl Reader<'_, '_> {
     }
 
     /// The `Algorithm` of an element that has nothing else.
-    fn algorithm(&self, id: NodeId) -> Result<String, BadSignature> {
+    fn algorithm(&self, id: NodeId) -> Result<&str, BadSignature> {
         self.only_attributes(id, &["Algorithm"])?;
         self.no_text(id)?;
         let name = self.name(id);
         if self.document.child_elements(id).next().is_some() {
             return Err(form(format!("{name} has parameters, which are not accepted")));
         }
-        let element = self.document.element(id);
-        let algorithm = element.and_then(|element| element.attribute("", "Algorithm"));
-        algorithm.map(str::to_owned).ok_or_else(|| form(format!("{name} has no Algorithm")))
+        let algorithm = self.document.attribute(id, "", "Algorithm");
+        algorithm.ok_or_else(|| form(format!("{name} has no Algorithm")))
     }
 
     /// The octets of an element that holds base64 and nothing else. White space
@@ -331,8 +327,7 @@ impl Reader<'_, '_> {
     fn base64(&self, id: NodeId) -> Result<Vec<u8>, BadSignature> {
         let name = self.name(id);
         self.only_attributes(id, &["Id"])?;
-        let element = self.document.element(id).map_or(&[][..], |element| &element.children);
-        if element.len() > 1 {
+        if self.document.children(id).nth(1).is_some() {
             return Err(form(format!("{name} holds something besides base64")));
         }
         let text: Vec<u8> = self
@@ -346,8 +341,9 @@ impl Reader<'_, '_> {
 
     fn only_attributes(&self, id: NodeId, allowed: &[&str]) -> Result<(), BadSignature> {
         let Some(element) = self.document.element(id) else { return Ok(()) };
-        let other = element
-            .attributes
+        let other = self
+            .document
+            .attributes(element)
             .iter()
             .find(|a| !a.namespace.is_empty() || !allowed.contains(&a.local));
         match other {
@@ -364,8 +360,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn name(&self, id: NodeId) -> String {
-        self.document.element(id).map_or_else(String::new, |element| element.local.to_owned())
+    fn name(&self, id: NodeId) -> &str {
+        self.document.element(id).map_or("", |element| element.local)
     }
 }
 
@@ -374,5 +370,5 @@ fn form_of(uri: &str, what: &'static str) -> Result<Form, BadSignature> {
         .iter()
         .find(|(other, _)| *other == uri)
         .map(|(_, form)| *form)
-        .ok_or(BadSignature::Algorithm { what, algorithm: uri.to_owned() })
+        .ok_or_else(|| unaccepted(what, uri))
 }

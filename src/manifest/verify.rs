@@ -73,7 +73,11 @@ impl Verifier {
         // Only what was digested is read: the canonical octets, not the file.
         let manifest = parse_covered(&covered)?;
         check_identity(&manifest, &certificate)?;
-        let content_id = ContentId::of(&Sha256::of(&covered), &certificate.sha256());
+        let covered = match (signature.digest_method, signature.digest.as_slice().try_into()) {
+            (DigestMethod::Sha256, Ok(digest)) => Sha256::from_bytes(digest),
+            _ => Sha256::of(&covered),
+        };
+        let content_id = ContentId::of(&covered, &certificate.sha256());
         Ok(Verified {
             content_id,
             signer: signer(&signature, &certificate),

@@ -12,14 +12,13 @@ pub(super) struct Written<'a> {
     pub(super) value: Cow<'a, str>,
 }
 
-/// Reads `name="value"` pairs (XML 1.0 §3.1), each after white space. The error
-/// says what is wrong.
-pub(super) fn read(mut rest: &str) -> Result<Vec<Written<'_>>, String> {
-    let mut attributes: Vec<Written<'_>> = Vec::new();
+/// Appends the `name="value"` pairs (XML 1.0 §3.1), each after white space. The
+/// error says what is wrong.
+pub(super) fn read<'a>(mut rest: &'a str, attributes: &mut Vec<Written<'a>>) -> Result<(), String> {
     loop {
         let trimmed = rest.trim_start_matches(is_space);
         if trimmed.is_empty() {
-            return Ok(attributes);
+            return Ok(());
         }
         if trimmed.len() == rest.len() {
             return Err("white space is missing between attributes".to_owned());

@@ -4,18 +4,16 @@
 //! <https://www.w3.org/TR/2002/REC-xml-exc-c14n-20020718/>, for a whole
 //! document less one element, and for one element.
 
-use std::borrow::Cow;
-
 use super::XML_NAMESPACE;
 use super::tree::{Attribute, Document, Element, Node, NodeId};
 
 /// One of the four canonical forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manifest) struct Form {
+pub struct Form {
     /// Only the namespaces that are visibly used.
-    pub(in crate::manifest) exclusive: bool,
+    pub exclusive: bool,
     /// Comments are kept.
-    pub(in crate::manifest) comments: bool,
+    pub comments: bool,
 }
 
 impl Form {
@@ -31,9 +29,9 @@ pub(in crate::manifest) fn document_without(
 ) -> Vec<u8> {
     let mut writer = Writer::new(document, left_out, form);
     let mut before_root = true;
-    for id in &document.top {
-        let is_root = *id == document.root;
-        let is_shown = match document.node(*id) {
+    for id in document.top() {
+        let is_root = id == document.root;
+        let is_shown = match document.node(id) {
             Node::Comment(_) => form.comments,
             _ => true,
         };
@@ -43,7 +41,7 @@ pub(in crate::manifest) fn document_without(
         if !is_root && !before_root {
             writer.out.push(b'\n');
         }
-        writer.node(*id, is_root);
+        writer.node(id, is_root);
         if is_root {
             before_root = false;
         } else if before_root {
@@ -63,15 +61,13 @@ pub(in crate::manifest) fn element(document: &Document<'_>, id: NodeId, form: Fo
         next = element.parent;
     }
     for ancestor in ancestors.iter().rev() {
-        for (prefix, name) in &ancestor.declarations {
-            writer.scope.push((prefix, name));
-        }
+        writer.declare(ancestor);
     }
     if !form.exclusive {
         // Nearest first: what an inner element says hides what an outer one does.
         writer.inherited = ancestors
             .iter()
-            .flat_map(|ancestor| &ancestor.attributes)
+            .flat_map(|ancestor| document.attributes(ancestor))
             .filter(|attribute| attribute.namespace == XML_NAMESPACE)
             .collect();
     }
@@ -104,7 +100,7 @@ impl<'d, 'a> Writer<'d, 'a> {
         }
         let document = self.document;
         match document.node(id) {
-            Node::Element(element) => self.element(element, is_first),
+            Node::Element(element) => self.element(id, element, is_first),
             Node::Text(text) => escape(&mut self.out, text, Place::Text),
             Node::Comment(text) if self.form.comments => {
                 self.write(&["<!--", text, "-->"]);
@@ -128,18 +124,22 @@ impl<'d, 'a> Writer<'d, 'a> {
         self.write(&[local]);
     }
 
-    fn element(&mut self, element: &'d Element<'a>, is_first: bool) {
-        let (scope, rendered) = (self.scope.len(), self.rendered.len());
-        for (prefix, name) in &element.declarations {
-            self.scope.push((prefix, name));
+    fn declare(&mut self, element: &'d Element<'a>) {
+        for declaration in self.document.declarations(element) {
+            self.scope.push((declaration.prefix, &declaration.name));
         }
+    }
+
+    fn element(&mut self, id: NodeId, element: &'d Element<'a>, is_first: bool) {
+        let (scope, rendered) = (self.scope.len(), self.rendered.len());
+        self.declare(element);
         self.write(&["<"]);
         self.name(element.prefix, element.local);
         self.namespaces(element, is_first);
         self.attributes(element, is_first);
         self.write(&[">"]);
-        for child in &element.children {
-            self.node(*child, false);
+        for child in self.document.children(id) {
+            self.node(child, false);
         }
         self.write(&["</"]);
         self.name(element.prefix, element.local);
@@ -150,57 +150,73 @@ impl<'d, 'a> Writer<'d, 'a> {
 
     /// Writes the declarations that the output needs here, by prefix.
     fn namespaces(&mut self, element: &'d Element<'a>, is_first: bool) {
+        let attributes = self.document.attributes(element);
+        if self.form.exclusive && attributes.iter().all(|attribute| attribute.prefix.is_empty()) {
+            // Most elements: only their own prefix.
+            return self.namespace(element.prefix);
+        }
         let mut prefixes: Vec<&'d str> = if self.form.exclusive {
-            let used = element.attributes.iter().map(|attribute| attribute.prefix);
+            let used = attributes.iter().map(|attribute| attribute.prefix);
             let used = used.filter(|prefix| !prefix.is_empty());
             std::iter::once(element.prefix).chain(used).collect()
         } else if is_first {
             self.scope.iter().map(|(prefix, _)| *prefix).collect()
         } else {
-            element.declarations.iter().map(|(prefix, _)| *prefix).collect()
+            let declarations = self.document.declarations(element).iter();
+            declarations.map(|declaration| declaration.prefix).collect()
         };
         prefixes.sort_unstable();
         prefixes.dedup();
         for prefix in prefixes {
-            if prefix == "xml" {
-                continue;
-            }
-            let name = innermost(&self.scope, prefix).unwrap_or("");
-            let shown = innermost(&self.rendered, prefix);
-            if shown == Some(name) || (shown.is_none() && name.is_empty()) {
-                continue;
-            }
-            self.rendered.push((prefix, name));
-            self.write(&[" xmlns"]);
-            if !prefix.is_empty() {
-                self.write(&[":", prefix]);
-            }
-            self.write(&["=\""]);
-            escape(&mut self.out, name, Place::Attribute);
-            self.write(&["\""]);
+            self.namespace(prefix);
         }
     }
 
+    /// Writes one declaration, unless the output already has it here.
+    fn namespace(&mut self, prefix: &'d str) {
+        if prefix == "xml" {
+            return;
+        }
+        let name = innermost(&self.scope, prefix).unwrap_or("");
+        let shown = innermost(&self.rendered, prefix);
+        if shown == Some(name) || (shown.is_none() && name.is_empty()) {
+            return;
+        }
+        self.rendered.push((prefix, name));
+        self.write(&[" xmlns"]);
+        if !prefix.is_empty() {
+            self.write(&[":", prefix]);
+        }
+        self.write(&["=\""]);
+        escape(&mut self.out, name, Place::Attribute);
+        self.write(&["\""]);
+    }
+
     fn attributes(&mut self, element: &'d Element<'a>, is_first: bool) {
-        let mut attributes: Vec<&Attribute<'a>> = element.attributes.iter().collect();
-        if is_first {
-            for inherited in std::mem::take(&mut self.inherited) {
-                let same = |other: &&Attribute<'a>| {
-                    other.local == inherited.local && other.namespace == inherited.namespace
-                };
-                if !attributes.iter().any(same) {
-                    attributes.push(inherited);
-                }
+        let own = self.document.attributes(element);
+        let inherited = if is_first { std::mem::take(&mut self.inherited) } else { Vec::new() };
+        if let ([] | [_], []) = (own, inherited.as_slice()) {
+            return own.iter().for_each(|attribute| self.attribute(attribute));
+        }
+        let mut attributes: Vec<&Attribute<'a>> = own.iter().collect();
+        for attribute in inherited {
+            let same = |other: &&Attribute<'a>| {
+                other.local == attribute.local && other.namespace == attribute.namespace
+            };
+            if !attributes.iter().any(same) {
+                attributes.push(attribute);
             }
         }
         attributes.sort_unstable_by(|a, b| (&a.namespace, a.local).cmp(&(&b.namespace, b.local)));
-        for attribute in attributes {
-            self.write(&[" "]);
-            self.name(attribute.prefix, attribute.local);
-            self.write(&["=\""]);
-            escape(&mut self.out, &attribute.value, Place::Attribute);
-            self.write(&["\""]);
-        }
+        attributes.into_iter().for_each(|attribute| self.attribute(attribute));
+    }
+
+    fn attribute(&mut self, attribute: &Attribute<'a>) {
+        self.write(&[" "]);
+        self.name(attribute.prefix, attribute.local);
+        self.write(&["=\""]);
+        escape(&mut self.out, &attribute.value, Place::Attribute);
+        self.write(&["\""]);
     }
 }
 
@@ -215,16 +231,18 @@ enum Place {
 }
 
 fn escape(out: &mut Vec<u8>, text: &str, place: Place) {
-    let mut rest = text.as_bytes();
-    let special = |byte: &u8| match byte {
-        b'&' | b'<' | b'\r' => true,
-        b'>' => place == Place::Text,
-        b'"' | b'\t' | b'\n' => place == Place::Attribute,
-        _ => false,
+    let special = |byte: u8| match place {
+        Place::Text => matches!(byte, b'&' | b'<' | b'>' | b'\r'),
+        Place::Attribute => matches!(byte, b'&' | b'<' | b'"' | b'\t' | b'\n' | b'\r'),
     };
-    while let Some(position) = rest.iter().position(special) {
+    let mut rest = text.as_bytes();
+    // Without a branch, this looks at many octets at once.
+    if !rest.iter().fold(false, |found, byte| found | special(*byte)) {
+        return out.extend_from_slice(rest);
+    }
+    while let Some(position) = rest.iter().position(|byte| special(*byte)) {
         out.extend_from_slice(&rest[..position]);
-        let escaped: Cow<'static, [u8]> = Cow::Borrowed(match rest[position] {
+        out.extend_from_slice(match rest[position] {
             b'&' => b"&amp;",
             b'<' => b"&lt;",
             b'>' => b"&gt;",
@@ -233,7 +251,6 @@ fn escape(out: &mut Vec<u8>, text: &str, place: Place) {
             b'\n' => b"&#xA;",
             _ => b"&#xD;",
         });
-        out.extend_from_slice(&escaped);
         rest = &rest[position + 1..];
     }
     out.extend_from_slice(rest);

@@ -11,6 +11,7 @@ mod namespaces;
 mod parser;
 mod tree;
 
+pub use c14n::Form;
 pub(super) use characters::{escape_text, is_plain};
 pub use parser::Malformed;
 pub(super) use parser::{decode, parse};
@@ -31,3 +32,14 @@ const MAX_ELEMENTS: usize = 4096;
 
 /// Attributes and namespace declarations on one element.
 const MAX_ATTRIBUTES: usize = 64;
+
+/// Checks that octets are a document of the strict profile.
+pub fn check(octets: &[u8]) -> Result<(), Malformed> {
+    parse(&decode(octets)?).map(|_| ())
+}
+
+/// The canonical octets of a whole document of the strict profile.
+pub fn canonicalise(octets: &[u8], form: Form) -> Result<Vec<u8>, Malformed> {
+    let text = decode(octets)?;
+    Ok(c14n::document_without(&parse(&text)?, None, form))
+}

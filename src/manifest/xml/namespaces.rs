@@ -3,20 +3,24 @@
 use std::borrow::Cow;
 
 use super::attributes::Written;
-use super::tree::Attribute;
+use super::tree::{Attribute, Declaration};
 use super::{XML_NAMESPACE, XMLNS_NAMESPACE};
 
-/// The declarations in scope, innermost last.
+/// What the elements read so far declare, and which of it is in scope.
 #[derive(Default)]
-pub(super) struct Scope<'a>(Vec<(&'a str, Cow<'a, str>)>);
+pub(super) struct Scope<'a> {
+    pub(super) declarations: Vec<Declaration<'a>>,
+    /// Places of those in scope, innermost last.
+    open: Vec<usize>,
+}
 
 impl<'a> Scope<'a> {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.open.len()
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
+        self.open.truncate(len);
     }
 
     /// The namespace of a prefix; empty for none, no value for one that is not bound.
@@ -24,45 +28,31 @@ impl<'a> Scope<'a> {
         if prefix == "xml" {
             return Some(Cow::Borrowed(XML_NAMESPACE));
         }
-        let bound = self.0.iter().rev().find(|(declared, _)| *declared == prefix);
-        match bound {
-            Some((_, name)) => Some(name.clone()),
+        let mut innermost_first = self.open.iter().rev().map(|place| &self.declarations[*place]);
+        match innermost_first.find(|declaration| declaration.prefix == prefix) {
+            Some(declaration) => Some(declaration.name.clone()),
             None if prefix.is_empty() => Some(Cow::Borrowed("")),
             None => None,
         }
     }
 
-    /// Takes the declarations out of the attributes of an element and brings
-    /// them into scope; gives them back with the other attributes.
-    #[expect(clippy::type_complexity)]
+    /// Takes what an element declares out of its attributes and brings it into
+    /// scope; appends the other attributes with their names resolved.
     pub(super) fn enter(
         &mut self,
-        written: Vec<Written<'a>>,
-    ) -> Result<(Vec<(&'a str, Cow<'a, str>)>, Vec<Attribute<'a>>), String> {
-        let mut declarations = Vec::new();
-        let mut others = Vec::with_capacity(written.len());
-        for attribute in written {
-            let declared = match (attribute.prefix, attribute.local) {
-                ("xmlns", prefix) => Some(prefix),
-                ("", "xmlns") => Some(""),
-                _ => None,
-            };
-            match declared {
-                Some(prefix) => {
-                    check(prefix, &attribute.value)?;
-                    declarations.push((prefix, attribute.value));
-                }
-                None => others.push(attribute),
+        written: &mut Vec<Written<'a>>,
+        attributes: &mut Vec<Attribute<'a>>,
+    ) -> Result<(), String> {
+        for attribute in written.extract_if(.., |attribute| declares(attribute).is_some()) {
+            let prefix = declares(&attribute).unwrap_or("");
+            check(prefix, &attribute.value)?;
+            if prefix != "xml" {
+                self.open.push(self.declarations.len());
             }
+            self.declarations.push(Declaration { prefix, name: attribute.value });
         }
-        self.0.extend(declarations.iter().filter(|&(prefix, _)| *prefix != "xml").cloned());
-        let attributes = self.resolve_all(others)?;
-        Ok((declarations, attributes))
-    }
-
-    fn resolve_all(&self, written: Vec<Written<'a>>) -> Result<Vec<Attribute<'a>>, String> {
-        let mut attributes: Vec<Attribute<'a>> = Vec::with_capacity(written.len());
-        for Written { prefix, local, value } in written {
+        let first = attributes.len();
+        for Written { prefix, local, value } in written.drain(..) {
             // The default namespace does not apply to attributes.
             let namespace = match prefix {
                 "" => Cow::Borrowed(""),
@@ -71,12 +61,21 @@ impl<'a> Scope<'a> {
                     .ok_or_else(|| format!("the prefix `{prefix}` is not bound"))?,
             };
             let same = |other: &Attribute<'_>| other.local == local && other.namespace == namespace;
-            if attributes.iter().any(same) {
+            if attributes[first..].iter().any(same) {
                 return Err(format!("the attribute `{local}` of {namespace} is repeated"));
             }
             attributes.push(Attribute { prefix, local, namespace, value });
         }
-        Ok(attributes)
+        Ok(())
+    }
+}
+
+/// The prefix that an attribute declares, empty for the default.
+fn declares<'a>(attribute: &Written<'a>) -> Option<&'a str> {
+    match (attribute.prefix, attribute.local) {
+        ("xmlns", prefix) => Some(prefix),
+        ("", "xmlns") => Some(""),
+        _ => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A document as a tree of nodes in one vector.
+//! A document as a tree of nodes in one vector, in document order.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -26,17 +26,23 @@ pub(in crate::manifest) struct Element<'a> {
     pub(in crate::manifest) local: &'a str,
     /// The namespace name; empty for none.
     pub(in crate::manifest) namespace: Cow<'a, str>,
-    /// Namespace declarations on this element: prefix (empty for the default)
-    /// and name.
-    pub(in crate::manifest) declarations: Vec<(&'a str, Cow<'a, str>)>,
-    /// Attributes that are not namespace declarations.
-    pub(in crate::manifest) attributes: Vec<Attribute<'a>>,
-    pub(in crate::manifest) children: Vec<NodeId>,
+    /// Its places in the document's lists.
+    pub(super) declarations: Range<usize>,
+    pub(super) attributes: Range<usize>,
     pub(in crate::manifest) parent: Option<NodeId>,
+    /// The first node after everything inside it.
+    pub(super) end: NodeId,
     /// Where it stands in the text, with its tags.
     pub(in crate::manifest) span: Range<usize>,
     /// Where its end tag begins; the end of `span` when it has none.
     pub(in crate::manifest) content_end: usize,
+}
+
+/// A namespace declaration: the prefix (empty for the default) and the name.
+#[derive(Debug)]
+pub(in crate::manifest) struct Declaration<'a> {
+    pub(in crate::manifest) prefix: &'a str,
+    pub(in crate::manifest) name: Cow<'a, str>,
 }
 
 /// An attribute with its name resolved and its value normalised.
@@ -55,13 +61,6 @@ impl Element<'_> {
         self.local == local && self.namespace == namespace
     }
 
-    /// The value of an attribute.
-    pub(in crate::manifest) fn attribute(&self, namespace: &str, local: &str) -> Option<&str> {
-        let mut attributes = self.attributes.iter();
-        let found = attributes.find(|a| a.local == local && a.namespace == namespace);
-        found.map(|attribute| attribute.value.as_ref())
-    }
-
     /// The name as it is written.
     pub(in crate::manifest) fn written_name(&self) -> String {
         match self.prefix {
@@ -71,12 +70,13 @@ impl Element<'_> {
     }
 }
 
-/// A well-formed document.
+/// A well-formed document. Every list is one allocation, whatever the number of
+/// elements: verification spends its time on the signature.
 #[derive(Debug)]
 pub(in crate::manifest) struct Document<'a> {
     pub(super) nodes: Vec<Node<'a>>,
-    /// Comments, instructions and the root, in order.
-    pub(super) top: Vec<NodeId>,
+    pub(super) declarations: Vec<Declaration<'a>>,
+    pub(super) attributes: Vec<Attribute<'a>>,
     pub(super) root: NodeId,
 }
 
@@ -97,19 +97,58 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Every element of the document, in order.
+    pub(in crate::manifest) fn elements(&self) -> impl Iterator<Item = &Element<'a>> {
+        self.nodes.iter().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            _ => None,
+        })
+    }
+
+    /// The nodes directly in an element, in order.
+    pub(in crate::manifest) fn children(&self, id: NodeId) -> Siblings<'_, 'a> {
+        let end = self.element(id).map_or(id, |element| element.end);
+        Siblings { document: self, next: id + 1, end }
+    }
+
+    /// The nodes outside the root element, and the root, in order.
+    pub(super) fn top(&self) -> Siblings<'_, 'a> {
+        Siblings { document: self, next: 0, end: self.nodes.len() }
+    }
+
     /// The elements among the children, in order.
     pub(in crate::manifest) fn child_elements(
         &self,
         id: NodeId,
     ) -> impl Iterator<Item = (NodeId, &Element<'a>)> {
-        let children = self.element(id).map_or(&[][..], |element| &element.children);
-        children.iter().filter_map(|child| Some((*child, self.element(*child)?)))
+        self.children(id).filter_map(|child| Some((child, self.element(child)?)))
+    }
+
+    /// Namespace declarations on an element.
+    pub(super) fn declarations(&self, element: &Element<'a>) -> &[Declaration<'a>] {
+        self.declarations.get(element.declarations.clone()).unwrap_or_default()
+    }
+
+    /// Attributes of an element that are not namespace declarations.
+    pub(in crate::manifest) fn attributes(&self, element: &Element<'a>) -> &[Attribute<'a>] {
+        self.attributes.get(element.attributes.clone()).unwrap_or_default()
+    }
+
+    /// The value of an attribute.
+    pub(in crate::manifest) fn attribute(
+        &self,
+        id: NodeId,
+        namespace: &str,
+        local: &str,
+    ) -> Option<&str> {
+        let mut attributes = self.attributes(self.element(id)?).iter();
+        let found = attributes.find(|a| a.local == local && a.namespace == namespace);
+        found.map(|attribute| attribute.value.as_ref())
     }
 
     /// True when text other than white space stands directly in the element.
     pub(in crate::manifest) fn has_text(&self, id: NodeId) -> bool {
-        let children = self.element(id).map_or(&[][..], |element| &element.children);
-        children.iter().any(|child| match &self.nodes[*child] {
+        self.children(id).any(|child| match &self.nodes[child] {
             Node::Text(text) => !text.chars().all(super::characters::is_space),
             _ => false,
         })
@@ -117,8 +156,7 @@ impl<'a> Document<'a> {
 
     /// The text directly in the element, joined.
     pub(in crate::manifest) fn text(&self, id: NodeId) -> Cow<'_, str> {
-        let children = self.element(id).map_or(&[][..], |element| &element.children);
-        let mut texts = children.iter().filter_map(|child| match &self.nodes[*child] {
+        let mut texts = self.children(id).filter_map(|child| match &self.nodes[child] {
             Node::Text(text) => Some(text.as_ref()),
             _ => None,
         });
@@ -130,5 +168,25 @@ impl<'a> Document<'a> {
                 Cow::Owned([first, second, &rest].concat())
             }
         }
+    }
+}
+
+/// Nodes beside each other.
+pub(in crate::manifest) struct Siblings<'d, 'a> {
+    document: &'d Document<'a>,
+    next: NodeId,
+    end: NodeId,
+}
+
+impl Iterator for Siblings<'_, '_> {
+    type Item = NodeId;
+
+    fn next(&mut self) -> Option<NodeId> {
+        if self.next >= self.end {
+            return None;
+        }
+        let id = self.next;
+        self.next = self.document.element(id).map_or(id + 1, |element| element.end);
+        Some(id)
     }
 }
