@@ -25,6 +25,7 @@ mod serve;
 mod status;
 mod store;
 mod sync;
+mod trust;
 mod why;
 
 use std::path::PathBuf;
@@ -104,6 +105,8 @@ enum Command {
     Why(why::Why),
     /// Check, show or reload the policy
     Policy(policy::Policy),
+    /// List trust anchors, or say why a signer is trusted
+    Trust(trust::Trust),
     /// Fetch an image, judged anew and verified
     Get(get::Get),
     /// Add, list, verify or remove stored images
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Timeline(command) => command.run(&common),
         Command::Why(command) => command.run(&common),
         Command::Policy(command) => command.run(&common),
+        Command::Trust(command) => command.run(&common),
         Command::Get(command) => command.run(&common),
         Command::Blob(command) => command.run(&common),
         Command::Store(command) => command.run(&common),

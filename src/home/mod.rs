@@ -28,6 +28,7 @@ pub use locate::locate;
 pub use lock::Lock;
 pub use peers::PeerLists;
 pub use settings::{Gossip, Membership, Mode, Network, Settings, Trust};
+pub use trust::anchors_of;
 
 use std::fs;
 use std::io::{self, Write};

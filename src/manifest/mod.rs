@@ -8,6 +8,8 @@ mod draft;
 pub mod pki;
 mod proof;
 mod rdf;
+mod rdf_xml;
+mod schema;
 mod sign;
 mod signature;
 mod verify;
@@ -22,7 +24,7 @@ pub use proof::{Profile, Signed, Signer, Trust, Verified};
 pub use rdf::BrokenRule;
 pub use sign::{SignError, SigningStyle, deprecate, sign_document};
 pub use signature::BadSignature;
-pub use verify::{Unverified, Verifier, parse_unsigned};
+pub use verify::{Unverified, Verifier, check_schema, parse_unsigned};
 pub use xml::Malformed;
 
 /// Namespaces of the metadata.

@@ -85,6 +85,9 @@ pub enum Trust {
     Anchored {
         /// Subject of the anchor.
         anchor: String,
+        /// When the first of the revocation lists that were consulted goes
+        /// stale; none when there are none.
+        revocations_until: Option<Timestamp>,
     },
     /// The certificate itself is pinned at this site.
     Pinned,

@@ -1,8 +1,11 @@
 //! From the elements of a document to the values they hold, by the rules of
 //! the StratusLab metadata library.
 
+use std::borrow::Cow;
+
 use super::document::{Details, Endorsement, Extension, Manifest, PieceList};
 use super::namespace::{BASE, DCTERMS, DSIG, RDF, SLREQ, SLTERMS, SUQ};
+use super::rdf_xml;
 use super::xml::{Document, Element, NodeId, XML_NAMESPACE};
 use crate::model::{Algorithm, Checksum, Checksums, Identifier, Timestamp};
 
@@ -16,7 +19,7 @@ pub struct BrokenRule {
     pub fault: String,
 }
 
-fn broken(element: &str, fault: impl Into<String>) -> BrokenRule {
+pub(super) fn broken(element: &str, fault: impl Into<String>) -> BrokenRule {
     BrokenRule { element: element.to_owned(), fault: fault.into() }
 }
 
@@ -26,19 +29,20 @@ const SHOWN: usize = 120;
 /// Room made for properties at the start; manifests have about thirty.
 const TYPICAL_PROPERTIES: usize = 40;
 
-fn shown(value: &str) -> String {
+pub(super) fn shown(value: &str) -> String {
     value.chars().take(SHOWN).collect()
 }
 
 /// Reads the description of a well-formed document.
 pub(super) fn read(document: &Document<'_>) -> Result<Manifest, BrokenRule> {
     let description = description(document)?;
+    rdf_xml::check(document)?;
     let fields = Fields::collect(document, description)?;
-    fields.one(DCTERMS, "type", "dcterms:type")?;
     let (bytes, checksums) = (fields.bytes()?, fields.checksums()?);
     let details = fields.details()?;
+    fields.one(DCTERMS, "type", "dcterms:type")?;
     let identifier = fields.identifier(description, &checksums)?;
-    let details = Details { valid: fields.date(DCTERMS, "valid", "dcterms:valid")?, ..details };
+    let details = Details { valid: fields.expiry()?, ..details };
     let endorsement = fields.endorsement()?;
     let extensions = fields.extensions();
     let pieces = fields.pieces()?;
@@ -84,12 +88,9 @@ struct Fields<'d, 'a> {
 
 impl<'d, 'a> Fields<'d, 'a> {
     fn collect(document: &'d Document<'a>, id: NodeId) -> Result<Self, BrokenRule> {
-        if document.has_text(id) {
-            return Err(broken("rdf:Description", "it contains text"));
-        }
         let mut properties = Vec::with_capacity(TYPICAL_PROPERTIES);
         for (id, element) in document.child_elements(id) {
-            check_property(document, id, element)?;
+            plain(document, id, element)?;
             properties.push((id, element));
         }
         Ok(Fields { document, properties })
@@ -144,14 +145,14 @@ impl<'d, 'a> Fields<'d, 'a> {
         self.texts(namespace, local).into_iter().next()
     }
 
-    fn date(
-        &self,
-        namespace: &str,
-        local: &str,
-        name: &str,
-    ) -> Result<Option<Timestamp>, BrokenRule> {
-        let text = self.at_most_one(namespace, local, name)?.filter(|text| !text.is_empty());
-        text.map(|text| text.parse().map_err(|e| broken(name, format!("{e}")))).transpose()
+    /// The earliest `dcterms:valid`: the field takes the first of several.
+    fn expiry(&self) -> Result<Option<Timestamp>, BrokenRule> {
+        let mut earliest: Option<Timestamp> = None;
+        for text in self.texts(DCTERMS, "valid") {
+            let valid = text.parse().map_err(|e| broken("dcterms:valid", format!("{e}")))?;
+            earliest = Some(earliest.map_or(valid, |earlier| earlier.min(valid)));
+        }
+        Ok(earliest)
     }
 
     fn bytes(&self) -> Result<u64, BrokenRule> {
@@ -168,6 +169,10 @@ impl<'d, 'a> Fields<'d, 'a> {
             let algorithm: Algorithm = algorithm
                 .parse()
                 .map_err(|()| broken(NAME, format!("`{}` is unknown", shown(&algorithm))))?;
+            let value = match algorithm {
+                Algorithm::Sha1 => as_integer(&value),
+                _ => value,
+            };
             let checksum =
                 Checksum::new(algorithm, &value).map_err(|e| broken(NAME, e.to_string()))?;
             if checksums.insert(checksum).is_some() {
@@ -203,9 +208,12 @@ impl<'d, 'a> Fields<'d, 'a> {
         checksums: &Checksums,
     ) -> Result<Identifier, BrokenRule> {
         const NAME: &str = "dcterms:identifier";
-        let text = self.one(DCTERMS, "identifier", NAME)?;
+        self.one(DCTERMS, "identifier", NAME)?;
+        // As it is written: the field compares it so.
+        let element = self.all(DCTERMS, "identifier").next();
+        let text = element.map_or(Cow::Borrowed(""), |id| self.document.text(id));
         let about = self.document.attribute(description, RDF, "about").unwrap_or("");
-        if about.strip_prefix('#') != Some(&text) {
+        if about.strip_prefix('#') != Some(text.as_ref()) {
             let fault = format!("rdf:about is `{}` instead of `#{}`", shown(about), shown(&text));
             return Err(broken("rdf:Description", fault));
         }
@@ -327,6 +335,26 @@ impl<'d, 'a> Fields<'d, 'a> {
     }
 }
 
+/// Digits of a SHA-1 in hexadecimal.
+const SHA1_DIGITS: usize = 40;
+
+/// A SHA-1 with the zeros it should begin with: the field compares numbers, and
+/// some of its tools lose or add zeros.
+fn as_integer(value: &str) -> String {
+    format!("{:0>SHA1_DIGITS$}", value.trim_start_matches('0'))
+}
+
+/// A property of the metadata with parts says that it has them.
+fn plain(document: &Document<'_>, id: NodeId, element: &Element<'_>) -> Result<(), BrokenRule> {
+    let is_ours = [DCTERMS, SLREQ, SLTERMS, SUQ].contains(&element.namespace.as_ref());
+    let has_children = document.child_elements(id).next().is_some();
+    if is_ours && has_children && document.attribute(id, RDF, "parseType") != Some("Resource") {
+        let fault = "it has children but no rdf:parseType=\"Resource\"";
+        return Err(broken(&element.written_name(), fault));
+    }
+    Ok(())
+}
+
 fn number(text: &str, name: &str, max: u64) -> Result<u64, BrokenRule> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let value = text.parse::<u64>().ok().filter(|value| digits && *value <= max);
@@ -340,43 +368,4 @@ fn deep_text(document: &Document<'_>, id: NodeId) -> String {
         text.push_str(deep_text(document, child).trim());
     }
     text
-}
-
-/// What RDF/XML asks of a property element (RDF 1.1 XML Syntax §7.2.14–7.2.21),
-/// as far as the metadata uses it.
-fn check_property(
-    document: &Document<'_>,
-    id: NodeId,
-    element: &Element<'_>,
-) -> Result<(), BrokenRule> {
-    let name = element.written_name();
-    if element.namespace.is_empty() {
-        return Err(broken(&name, "it has no namespace"));
-    }
-    let has_children = document.child_elements(id).next().is_some();
-    let is_resource = document.attribute(id, RDF, "parseType") == Some("Resource");
-    for attribute in document.attributes(element).iter().filter(|a| a.namespace == RDF) {
-        let allowed = match attribute.local {
-            "parseType" => is_resource,
-            "datatype" => !has_children,
-            "resource" => !has_children && document.text(id).trim().is_empty(),
-            _ => false,
-        };
-        if !allowed {
-            return Err(broken(&name, format!("rdf:{} is not allowed here", attribute.local)));
-        }
-    }
-    if is_resource {
-        if document.has_text(id) {
-            return Err(broken(&name, "text beside its elements"));
-        }
-        for (child, element) in document.child_elements(id) {
-            check_property(document, child, element)?;
-        }
-    } else if has_children && document.has_text(id) {
-        return Err(broken(&name, "text beside its elements"));
-    } else if has_children && [DCTERMS, SLREQ, SLTERMS, SUQ].contains(&element.namespace.as_ref()) {
-        return Err(broken(&name, "it has children but no rdf:parseType=\"Resource\""));
-    }
-    Ok(())
 }

@@ -248,6 +248,9 @@ impl Reader<'_, '_> {
             Some((second, _)) => form_of(self.algorithm(second)?, "transform")?,
             None => Form::INCLUSIVE,
         };
+        // URI="" means the document without its comments (§4.4.3.3), whatever the
+        // form would keep.
+        let document_form = Form { comments: false, ..document_form };
         if transforms.next().is_some() {
             return Err(form("the reference has more than two transforms, or others than those"));
         }

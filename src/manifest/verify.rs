@@ -10,6 +10,7 @@ use openssl::pkey::{Id, PKeyRef, Public};
 
 use super::pki::{Certificate, CertificateCache};
 use super::rdf::{self, BrokenRule};
+use super::schema;
 use super::signature::{self, BadSignature, DigestMethod, Signature};
 use super::xml::{self, Malformed, c14n};
 use super::{Manifest, Profile, Signer, Verified};
@@ -101,6 +102,12 @@ pub fn parse_unsigned(octets: &[u8]) -> Result<Manifest, Unverified> {
     let text = xml::decode(octets)?;
     let document = xml::parse(&text)?;
     Ok(rdf::read(&document)?)
+}
+
+/// Checks the order and the forms of the StratusLab schema as well.
+pub fn check_schema(octets: &[u8]) -> Result<(), Unverified> {
+    let text = xml::decode(octets)?;
+    Ok(schema::check(&xml::parse(&text)?)?)
 }
 
 fn parse_covered(covered: &[u8]) -> Result<Manifest, Unverified> {

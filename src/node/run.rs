@@ -344,7 +344,7 @@ impl RunLoop {
             reconciled: self.engine.reconciled().collect(),
             alerts: self.alerts.iter().cloned().collect(),
             policy: catalogue.policy_view(),
-            anchors: catalogue.trusted().anchors.subjects().to_vec(),
+            anchors: catalogue.trusted().anchors.subjects().map(str::to_owned).collect(),
         }
     }
 

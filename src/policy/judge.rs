@@ -46,6 +46,7 @@ impl Judge<'_> {
             return self.refuse("policy.readable", None, reason.clone());
         }
         self.trust()?;
+        self.revocations()?;
         self.legacy()?;
         self.valid_certificate()?;
         self.endorsers()?;
@@ -86,7 +87,7 @@ impl Judge<'_> {
         match (value, self.context.trust) {
             (Require::Any, _) => self.pass(TRUST_RULE, source, "any signer is accepted"),
             (_, Trust::Pinned) => self.pass(TRUST_RULE, source, "the certificate is pinned"),
-            (Require::Anchored, Trust::Anchored { anchor }) => {
+            (Require::Anchored, Trust::Anchored { anchor, .. }) => {
                 self.pass(TRUST_RULE, source, format!("the certificate chains to `{anchor}`"))
             }
             (Require::Pinned, Trust::Anchored { .. }) => {
@@ -95,6 +96,22 @@ impl Judge<'_> {
             (_, Trust::Untrusted { reason }) => {
                 self.refuse(TRUST_RULE, source, format!("the signer is not trusted: {reason}"))
             }
+        }
+    }
+
+    fn revocations(&mut self) -> Next {
+        const RULE: &str = "trust.stale_revocations";
+        let Setting { value, source } = self.policy.refuse_stale_revocations.clone();
+        let Trust::Anchored { revocations_until: Some(until), .. } = self.context.trust else {
+            return self.not_set(RULE);
+        };
+        if *until >= self.context.now {
+            self.pass(RULE, source, format!("the revocation lists are good until {until}"))
+        } else if value {
+            let reason = format!("a revocation list went stale at {until}: fetch a new one");
+            self.refuse(RULE, source, reason)
+        } else {
+            self.pass(RULE, source, format!("STALE: a revocation list was good until {until}"))
         }
     }
 

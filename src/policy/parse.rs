@@ -159,6 +159,10 @@ impl Parser<'_> {
                 let choices = [("yes", true), ("no", false), ("true", true), ("false", false)];
                 self.policy.require_valid_certificate_now = self.choice(option, &choices)?;
             }
+            "stale_revocations" => {
+                let choices = [("report", false), ("refuse", true)];
+                self.policy.refuse_stale_revocations = self.choice(option, &choices)?;
+            }
             _ => return Err(self.unknown(option)),
         }
         Ok(())

@@ -96,6 +96,7 @@ pub struct Policy {
     pub(super) require: Setting<Require>,
     pub(super) legacy: Setting<Legacy>,
     pub(super) require_valid_certificate_now: Setting<bool>,
+    pub(super) refuse_stale_revocations: Setting<bool>,
     pub(super) endorsers: Lists<Email>,
     /// Hex of any length, in lower case.
     pub(super) checksums: Lists<String>,
@@ -119,6 +120,7 @@ impl Default for Policy {
             require: default(Require::Anchored),
             legacy: default(Legacy::Archive),
             require_valid_certificate_now: default(false),
+            refuse_stale_revocations: default(false),
             endorsers: Lists::default(),
             checksums: Lists::default(),
             images: Lists::default(),

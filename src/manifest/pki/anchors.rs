@@ -1,25 +1,14 @@
-//! This site's trust: anchors, revocation lists and pins.
+//! This site's trust: anchors, revocation lists, signing policies and pins.
 
 use std::collections::BTreeSet;
 
-use openssl::stack::Stack;
-use openssl::x509::store::{X509Store, X509StoreBuilder};
-use openssl::x509::verify::X509VerifyParam;
-use openssl::x509::{CrlStatus, X509, X509Crl, X509PurposeId, X509Ref, X509StoreContext};
+use openssl::x509::{X509, X509Crl};
+use serde::Serialize;
 
-use super::Certificate;
-use crate::manifest::{Profile, Trust, Verified};
+use super::certificate::time;
+use super::signing_policy::{self, Permission};
+use super::{BadCertificate, Certificate};
 use crate::model::{Sha256, Timestamp};
-
-/// End of the archive profile: documents endorsed earlier may rest on SHA-1 and
-/// short keys, because nothing better was in use.
-const ARCHIVE_END: Timestamp = Timestamp::from_seconds(1_483_228_800);
-
-/// OpenSSL's level 2: keys of 112 bits of strength (RSA-2048), no SHA-1.
-const MODERN_LEVEL: i32 = 2;
-
-/// Longest chain between leaf and anchor.
-const MAX_DEPTH: i32 = 8;
 
 /// A file of the anchors folder, read by the caller.
 #[derive(Debug, Clone)]
@@ -41,12 +30,59 @@ pub struct BadAnchor {
 }
 
 /// What this site trusts.
+#[derive(Default)]
 pub struct Anchors {
-    certificates: Vec<X509>,
-    subjects: Vec<String>,
-    revocations: Vec<X509Crl>,
-    pins: BTreeSet<Sha256>,
-    digest: Sha256,
+    pub(super) certificates: Vec<Anchor>,
+    pub(super) revocations: Vec<RevocationList>,
+    /// What `.namespaces` files permit; an issuer that has one needs no signing policy.
+    pub(super) namespaces: Vec<Permitted>,
+    /// What `.signing_policy` files permit.
+    pub(super) policies: Vec<Permitted>,
+    pub(super) pins: BTreeSet<Sha256>,
+    digests: BTreeSet<Sha256>,
+}
+
+pub(super) struct Anchor {
+    pub(super) x509: X509,
+    pub(super) certificate: Certificate,
+    pub(super) file: String,
+}
+
+pub(super) struct RevocationList {
+    pub(super) crl: X509Crl,
+    pub(super) file: String,
+    pub(super) next_update: Option<Timestamp>,
+}
+
+pub(super) struct Permitted {
+    pub(super) permission: Permission,
+    pub(super) file: String,
+}
+
+/// An anchor, for a site administrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AnchorView {
+    /// Subject in the form of RFC 2253.
+    pub subject: String,
+    /// The file it was read from.
+    pub file: String,
+    /// SHA-256 of its DER.
+    pub sha256: Sha256,
+    /// End of its validity.
+    pub not_after: Timestamp,
+    /// Its revocation list.
+    pub revocations: Option<RevocationView>,
+    /// The file that says which subjects it may certify; none permits all.
+    pub signing_policy: Option<String>,
+}
+
+/// A revocation list, for a site administrator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RevocationView {
+    /// The file it was read from.
+    pub file: String,
+    /// When its issuer promised a newer one.
+    pub next_update: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Anchors {
@@ -57,46 +93,56 @@ impl std::fmt::Debug for Anchors {
 
 impl Anchors {
     /// Reads certificates (`<hash>.0`, `.pem`, `.crt`), revocation lists
-    /// (`<hash>.r0`, `.crl`) and pins; files of other kinds are left alone.
+    /// (`<hash>.r0`, `.crl`), `.signing_policy` and `.namespaces` files, and pins;
+    /// files of other kinds are left alone.
     pub fn new(
         files: impl IntoIterator<Item = AnchorFile>,
         pins: &[Sha256],
     ) -> Result<Anchors, BadAnchor> {
-        let mut anchors = Anchors {
-            certificates: Vec::new(),
-            subjects: Vec::new(),
-            revocations: Vec::new(),
-            pins: pins.iter().copied().collect(),
-            digest: Sha256::of(b""),
-        };
-        let mut digests = BTreeSet::new();
+        let mut anchors = Anchors { pins: pins.iter().copied().collect(), ..Anchors::default() };
+        anchors.digests = pins.iter().map(|pin| Sha256::of(pin.as_bytes())).collect();
         for AnchorFile { name, bytes } in files {
             let bad = |fault: String| BadAnchor { file: name.clone(), fault };
-            match kind(&name) {
-                Kind::Certificates => {
-                    let found = X509::stack_from_pem(&bytes);
-                    let found = found.ok().filter(|found| !found.is_empty());
-                    let found = found.ok_or_else(|| bad("no PEM certificate in it".to_owned()))?;
-                    for x509 in found {
-                        let certificate = Certificate::from_x509(x509.clone());
-                        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-                        anchors.subjects.push(certificate.subject().to_owned());
-                        digests.insert(certificate.sha256());
-                        anchors.certificates.push(x509);
+            anchors.read(&name, &bytes).map_err(bad)?;
+        }
+        Ok(anchors)
+    }
+
+    fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
+        match kind(name) {
+            Kind::Certificates => {
+                let found = X509::stack_from_pem(bytes).ok().filter(|found| !found.is_empty());
+                for x509 in found.ok_or("no PEM certificate in it")? {
+                    let certificate = Certificate::from_x509(x509.clone());
+                    let certificate = certificate.map_err(|error| error.to_string())?;
+                    if self.digests.insert(certificate.sha256()) {
+                        self.certificates.push(Anchor { x509, certificate, file: name.to_owned() });
                     }
                 }
-                Kind::Revocations => {
-                    let crl = X509Crl::from_pem(&bytes).or_else(|_| X509Crl::from_der(&bytes));
-                    anchors.revocations.push(crl.map_err(|error| bad(error.to_string()))?);
-                    digests.insert(Sha256::of(&bytes));
-                }
-                Kind::Other => {}
             }
+            Kind::Revocations => {
+                let crl = X509Crl::from_pem(bytes).or_else(|_| X509Crl::from_der(bytes));
+                let crl = crl.map_err(|error| error.to_string())?;
+                let next_update = crl.next_update().map(time).transpose();
+                let next_update = next_update.map_err(|error: BadCertificate| error.to_string())?;
+                self.revocations.push(RevocationList { crl, file: name.to_owned(), next_update });
+                self.digests.insert(Sha256::of(bytes));
+            }
+            Kind::SigningPolicy | Kind::Namespaces => {
+                let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
+                let (list, read) = match kind(name) {
+                    Kind::Namespaces => (&mut self.namespaces, signing_policy::namespaces(text)?),
+                    _ => (&mut self.policies, signing_policy::signing_policy(text)?),
+                };
+                let file = name.to_owned();
+                list.extend(
+                    read.into_iter().map(|p| Permitted { permission: p, file: file.clone() }),
+                );
+                self.digests.insert(Sha256::of(bytes));
+            }
+            Kind::Other => {}
         }
-        digests.extend(pins.iter().map(|pin| Sha256::of(pin.as_bytes())));
-        let all: Vec<u8> = digests.iter().flat_map(|digest| *digest.as_bytes()).collect();
-        anchors.digest = Sha256::of(&all);
-        Ok(anchors)
+        Ok(())
     }
 
     /// True when nothing is trusted.
@@ -105,142 +151,63 @@ impl Anchors {
     }
 
     /// Subjects of the anchors, in the order they were read.
-    pub fn subjects(&self) -> &[String] {
-        &self.subjects
+    pub fn subjects(&self) -> impl Iterator<Item = &str> {
+        self.certificates.iter().map(|anchor| anchor.certificate.subject())
+    }
+
+    /// The certificates that are trusted by themselves.
+    pub fn pins(&self) -> impl Iterator<Item = &Sha256> {
+        self.pins.iter()
     }
 
     /// Changes whenever a judgement could change.
     pub fn digest(&self) -> Sha256 {
-        self.digest
+        let all: Vec<u8> = self.digests.iter().flat_map(|digest| *digest.as_bytes()).collect();
+        Sha256::of(&all)
     }
 
-    /// What this site thinks of a document's signer: pinned, or chained to an
-    /// anchor when it was endorsed and not revoked by the lists at hand.
-    pub fn check(&self, document: &Verified) -> Trust {
-        if self.pins.contains(&document.signer().certificate) {
-            return Trust::Pinned;
-        }
-        let created = document.manifest().endorsement.created;
-        let archive = created < ARCHIVE_END && document.signer().profile == Profile::Legacy;
-        let mut certificates = document.certificates().iter();
-        let leaf = certificates.next().and_then(|der| Certificate::parse(der).ok());
-        let Some(leaf) = leaf else {
-            return untrusted("its certificate cannot be read".to_owned());
-        };
-        let others: Vec<X509> = certificates.filter_map(|der| X509::from_der(der).ok()).collect();
-        self.check_leaf(&leaf, others, created, archive)
-    }
-
-    fn check_leaf(
-        &self,
-        leaf: &Certificate,
-        others: Vec<X509>,
-        created: Timestamp,
-        archive: bool,
-    ) -> Trust {
-        let subject = leaf.subject();
-        if leaf.is_proxy() {
-            return untrusted(format!("`{subject}` is a proxy certificate, which cannot endorse"));
-        }
-        if self.certificates.is_empty() {
-            return untrusted(
-                "this site trusts no certificate authority: put one into its trust folder"
-                    .to_owned(),
-            );
-        }
-        match self.chain(leaf, others, created, archive) {
-            Err(error) => untrusted(format!("OpenSSL could not check `{subject}`: {error}")),
-            Ok(Err(reason)) => untrusted(format!("`{subject}` (at {created}): {reason}")),
-            Ok(Ok(chain)) => match self.revoked(&chain) {
-                Some(reason) => untrusted(reason),
-                None => {
-                    let anchor = chain.last().map(|x509| Certificate::from_x509(x509.clone()));
-                    let anchor = anchor.and_then(Result::ok);
-                    let anchor = anchor.map_or_else(String::new, |a| a.subject().to_owned());
-                    Trust::Anchored { anchor }
-                }
-            },
-        }
-    }
-
-    /// The chain from leaf to anchor at a time, or why there is none.
-    fn chain(
-        &self,
-        leaf: &Certificate,
-        others: Vec<X509>,
-        at: Timestamp,
-        archive: bool,
-    ) -> Result<Result<Vec<X509>, String>, openssl::error::ErrorStack> {
-        let store = self.store(at, archive)?;
-        let mut untrusted = Stack::new()?;
-        for other in others {
-            untrusted.push(other)?;
-        }
-        let mut context = X509StoreContext::new()?;
-        context.init(&store, leaf.x509(), &untrusted, |context| {
-            if context.verify_cert()? {
-                let chain = context.chain().map(|chain| chain.iter().map(X509Ref::to_owned));
-                Ok(Ok(chain.map_or_else(Vec::new, Iterator::collect)))
-            } else {
-                Ok(Err(context.error().error_string().to_owned()))
-            }
-        })
-    }
-
-    fn store(&self, at: Timestamp, archive: bool) -> Result<X509Store, openssl::error::ErrorStack> {
-        let mut builder = X509StoreBuilder::new()?;
-        for certificate in &self.certificates {
-            builder.add_cert(certificate.clone())?;
-        }
-        let mut parameters = X509VerifyParam::new()?;
-        parameters.set_time(at.seconds());
-        parameters.set_depth(MAX_DEPTH);
-        parameters.set_auth_level(if archive { 0 } else { MODERN_LEVEL });
-        // Endorsers have certificates for people, whatever they list.
-        parameters.set_purpose(X509PurposeId::ANY)?;
-        builder.set_param(&parameters)?;
-        Ok(builder.build())
-    }
-
-    /// The first certificate of a chain that its issuer has revoked by now.
-    fn revoked(&self, chain: &[X509]) -> Option<String> {
-        chain.windows(2).find_map(|pair| {
-            let (certificate, issuer) = (&pair[0], &pair[1]);
-            let name = certificate.issuer_name().to_der().ok()?;
-            let key = issuer.public_key().ok()?;
-            let mut lists = self.revocations.iter().filter(|list| {
-                list.issuer_name().to_der().is_ok_and(|issuer| issuer == name)
-                    && list.verify(&key).unwrap_or(false)
-            });
-            lists.any(|list| matches!(list.get_by_cert(certificate), CrlStatus::Revoked(_))).then(
-                || {
-                    let certificate = Certificate::from_x509(certificate.clone());
-                    let subject =
-                        certificate.map_or_else(|_| String::new(), |c| c.subject().into());
-                    format!("`{subject}` was revoked by its issuer")
-                },
-            )
-        })
+    /// Every anchor with what limits it.
+    pub fn list(&self) -> Vec<AnchorView> {
+        self.certificates
+            .iter()
+            .map(|Anchor { x509, certificate, file }| AnchorView {
+                subject: certificate.subject().to_owned(),
+                file: file.clone(),
+                sha256: certificate.sha256(),
+                not_after: certificate.not_after(),
+                revocations: self.revocations_of(x509).map(RevocationList::view),
+                signing_policy: self
+                    .permissions_of(x509)
+                    .first()
+                    .map(|permitted| permitted.file.clone()),
+            })
+            .collect()
     }
 }
 
-fn untrusted(reason: String) -> Trust {
-    Trust::Untrusted { reason }
+impl RevocationList {
+    pub(super) fn view(&self) -> RevocationView {
+        RevocationView { file: self.file.clone(), next_update: self.next_update }
+    }
 }
 
 enum Kind {
     Certificates,
     Revocations,
+    SigningPolicy,
+    Namespaces,
     Other,
 }
 
-/// By the ending: `.0`, `.pem`, `.crt`; `.r0`, `.crl`.
+/// By the ending.
 fn kind(name: &str) -> Kind {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match ending {
         "pem" | "crt" => Kind::Certificates,
         "crl" => Kind::Revocations,
+        "signing_policy" => Kind::SigningPolicy,
+        "namespaces" => Kind::Namespaces,
         number if digits(number) => Kind::Certificates,
         other if other.strip_prefix('r').is_some_and(digits) => Kind::Revocations,
         _ => Kind::Other,
@@ -251,7 +218,7 @@ fn kind(name: &str) -> Kind {
 mod tests {
     use super::super::authority::{Authority, KeyKind};
     use super::*;
-    use crate::manifest::{Draft, SigningStyle};
+    use crate::manifest::{Draft, SigningStyle, Trust, Verified};
     use crate::model::{Algorithm, Checksum, Identifier, Sha1};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -296,6 +263,70 @@ mod tests {
         let check = |pins: &[Sha256]| anchors(&one, pins).check(&document);
         assert!(matches!(check(&[]), Trust::Untrusted { .. }));
         assert_eq!(check(&[document.signer().certificate]), Trust::Pinned);
+    }
+
+    #[test]
+    fn a_signing_policy_limits_whom_an_anchor_certifies() {
+        let authority = Authority::new("One", NOW).unwrap();
+        let good = document(&authority, NOW, NOW);
+        let check = |name: &str, text: &str| {
+            let files = [
+                AnchorFile { name: "1.0".into(), bytes: authority.certificate_pem().unwrap() },
+                AnchorFile { name: name.into(), bytes: text.into() },
+            ];
+            let anchors = Anchors::new(files, &[]).unwrap();
+            let explained = anchors.explain(&good);
+            assert_eq!(explained.chain[0].signing_policy.as_deref(), Some(name));
+            assert_eq!(anchors.list()[0].signing_policy.as_deref(), Some(name));
+            explained.trust
+        };
+        let subject = good.signer().subject.clone();
+        let own: Vec<String> = subject.rsplit(',').map(|part| format!("/{part}")).collect();
+        let issuer: Vec<String> =
+            good.signer().issuer.rsplit(',').map(|part| format!("/{part}")).collect();
+        let (own, issuer) = (own.concat(), issuer.concat());
+        let eacl = |subjects: &str| {
+            format!(
+                "access_id_CA X509 '{issuer}'\npos_rights globus CA:sign\n\
+                 cond_subjects globus '\"{subjects}\"'\n"
+            )
+        };
+        let allowed = check("1.signing_policy", &eacl(&own));
+        assert!(matches!(allowed, Trust::Anchored { .. }), "{allowed:?}");
+        let Trust::Untrusted { reason } = check("1.signing_policy", &eacl("/O=Other/*")) else {
+            panic!()
+        };
+        assert!(reason.contains("1.signing_policy does not let"), "{reason}");
+        let rule = format!("TO Issuer \"{issuer}\" PERMIT Subject \"/O=Other/.*\"\n");
+        assert!(matches!(check("1.namespaces", &rule), Trust::Untrusted { .. }));
+    }
+
+    #[test]
+    fn who_is_revoked_now_is_not_trusted_whenever_the_document_was_made() {
+        let (one, two) = (Authority::new("One", NOW).unwrap(), Authority::new("Two", NOW).unwrap());
+        let key = one.endorser("Jane", Some("j@x.org"), KeyKind::EcP256, NOW).unwrap();
+        let good = document(&one, NOW, NOW);
+        let signer = Certificate::parse(&good.certificates()[0]).unwrap();
+        let later = NOW.plus(AFTER_EXPIRY);
+        let check = |list: Vec<u8>| {
+            let files = [
+                AnchorFile { name: "1.0".into(), bytes: one.certificate_pem().unwrap() },
+                AnchorFile { name: "1.r0".into(), bytes: list },
+            ];
+            Anchors::new(files, &[]).unwrap().check(&good)
+        };
+        let Trust::Untrusted { reason } =
+            check(one.revocation_list(&[&signer], NOW, later).unwrap())
+        else {
+            panic!()
+        };
+        assert!(reason.contains("revoked by its issuer (1.r0)"), "{reason}");
+        let other = check(one.revocation_list(&[key.certificate()], NOW, later).unwrap());
+        let Trust::Anchored { revocations_until, .. } = other else { panic!("{other:?}") };
+        assert_eq!(revocations_until, Some(later));
+        // A list that another authority made says nothing.
+        let foreign = check(two.revocation_list(&[&signer], NOW, later).unwrap());
+        assert!(matches!(foreign, Trust::Anchored { revocations_until: None, .. }), "{foreign:?}");
     }
 
     #[test]

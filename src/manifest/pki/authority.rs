@@ -9,10 +9,15 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::extension::{BasicConstraints, KeyUsage, SubjectAlternativeName};
-use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, CrlNumber, KeyUsage, SubjectAlternativeName,
+    SubjectKeyIdentifier,
+};
+use openssl::x509::{
+    X509, X509Builder, X509CrlBuilder, X509Name, X509NameBuilder, X509RevokedBuilder,
+};
 
-use super::{KeyError, SigningKey};
+use super::{Certificate, KeyError, SigningKey};
 use crate::model::Timestamp;
 
 /// Certificates hold from a day before they are made ...
@@ -45,6 +50,8 @@ impl Authority {
         builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
         let usage = KeyUsage::new().critical().key_cert_sign().crl_sign().build()?;
         builder.append_extension(usage)?;
+        let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
+        builder.append_extension(identifier)?;
         builder.sign(&key, MessageDigest::sha256())?;
         Ok(Authority { key, certificate: builder.build() })
     }
@@ -70,6 +77,33 @@ impl Authority {
         }
         builder.sign(&self.key, MessageDigest::sha256())?;
         SigningKey::new(key, builder.build(), Vec::new())
+    }
+
+    /// A revocation list in PEM with these certificates.
+    pub fn revocation_list(
+        &self,
+        revoked: &[&Certificate],
+        now: Timestamp,
+        next_update: Timestamp,
+    ) -> Result<Vec<u8>, KeyError> {
+        let date = |time: Timestamp| Asn1Time::from_unix(time.seconds());
+        let mut list = X509CrlBuilder::new()?;
+        list.set_issuer_name(self.certificate.subject_name())?;
+        list.set_last_update(date(now)?.as_ref())?;
+        list.set_next_update(date(next_update)?.as_ref())?;
+        for certificate in revoked {
+            let mut entry = X509RevokedBuilder::new()?;
+            entry.set_serial_number(certificate.x509().serial_number())?;
+            entry.set_revocation_date(date(now)?.as_ref())?;
+            list.add_revoked(entry.build())?;
+        }
+        let template = X509::builder()?;
+        let context = template.x509v3_context(Some(&self.certificate), None);
+        list.append_extension(AuthorityKeyIdentifier::new().keyid(true).build(&context)?)?;
+        list.append_extension(CrlNumber::new(BigNum::from_u32(1)?)?.build()?)?;
+        list.sort()?;
+        list.sign(&self.key, MessageDigest::sha256())?;
+        Ok(list.build()?.to_pem()?)
     }
 
     /// The authority's own certificate in PEM, to be trusted by sites.

@@ -4,10 +4,13 @@ mod anchors;
 pub mod authority;
 mod cache;
 mod certificate;
+mod chain;
 mod key;
 mod names;
+mod signing_policy;
 
-pub use anchors::{AnchorFile, Anchors, BadAnchor};
+pub use anchors::{AnchorFile, AnchorView, Anchors, BadAnchor, RevocationView};
 pub use cache::CertificateCache;
 pub use certificate::{BadCertificate, Certificate};
+pub use chain::{Explanation, Link};
 pub use key::{KeyError, Password, SigningKey};

@@ -41,7 +41,7 @@ fn continues_name(c: char) -> bool {
 }
 
 /// A name without a colon (`NCName`).
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::manifest) fn is_name(text: &str) -> bool {
     if text.is_ascii() {
         let starts = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
         let continues =

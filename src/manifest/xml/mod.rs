@@ -12,10 +12,10 @@ mod parser;
 mod tree;
 
 pub use c14n::Form;
-pub(super) use characters::{escape_text, is_plain};
+pub(super) use characters::{escape_text, is_name, is_plain};
 pub use parser::Malformed;
 pub(super) use parser::{decode, parse};
-pub(super) use tree::{Document, Element, NodeId};
+pub(super) use tree::{Attribute, Document, Element, NodeId};
 
 /// The namespace that the prefix `xml` is bound to, always.
 pub(super) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";

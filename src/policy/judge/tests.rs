@@ -58,7 +58,7 @@ impl Case {
         Case {
             manifest: manifest(),
             signer: signer(),
-            trust: Trust::Anchored { anchor: "CN=CA".into() },
+            trust: Trust::Anchored { anchor: "CN=CA".into(), revocations_until: None },
             purpose: use_now(),
         }
     }

@@ -1,0 +1,239 @@
+//! Whether a signer is trusted: the chain to an anchor when the document was
+//! endorsed, revocation now, and what the anchor may certify.
+
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Store, X509StoreBuilder};
+use openssl::x509::verify::X509VerifyParam;
+use openssl::x509::{CrlStatus, X509, X509NameRef, X509PurposeId, X509Ref, X509StoreContext};
+use serde::Serialize;
+
+use super::Certificate;
+use super::anchors::{Anchors, Permitted, RevocationList, RevocationView};
+use crate::manifest::{Profile, Trust, Verified};
+use crate::model::Timestamp;
+
+/// End of the archive profile: documents endorsed earlier may rest on SHA-1 and
+/// short keys, because nothing better was in use.
+const ARCHIVE_END: Timestamp = Timestamp::from_seconds(1_483_228_800);
+
+/// OpenSSL's level 2: keys of 112 bits of strength (RSA-2048), no SHA-1.
+const MODERN_LEVEL: i32 = 2;
+
+/// Longest chain between leaf and anchor.
+const MAX_DEPTH: i32 = 8;
+
+/// What a check looked at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// The outcome.
+    pub trust: Trust,
+    /// The chain from the signer to the anchor; empty when there is none.
+    pub chain: Vec<Link>,
+}
+
+/// A certificate of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// Subject in the form of RFC 2253.
+    pub subject: String,
+    /// The anchor file, when it is an anchor.
+    pub anchor: Option<String>,
+    /// The list of its issuer that was consulted; none when there is none.
+    pub revocations: Option<RevocationView>,
+    /// The file that permits its issuer to certify it; none when nothing limits that.
+    pub signing_policy: Option<String>,
+}
+
+impl Anchors {
+    /// What this site thinks of a document's signer: pinned, or chained to an
+    /// anchor when it was endorsed and not revoked by the lists at hand.
+    pub fn check(&self, document: &Verified) -> Trust {
+        self.explain(document).trust
+    }
+
+    /// The same, with everything that was looked at.
+    pub fn explain(&self, document: &Verified) -> Explanation {
+        if self.pins.contains(&document.signer().certificate) {
+            return Explanation { trust: Trust::Pinned, chain: Vec::new() };
+        }
+        let created = document.manifest().endorsement.created;
+        let archive = created < ARCHIVE_END && document.signer().profile == Profile::Legacy;
+        let mut certificates = document.certificates().iter();
+        let leaf = certificates.next().and_then(|der| Certificate::parse(der).ok());
+        let Some(leaf) = leaf else {
+            return untrusted("its certificate cannot be read".to_owned());
+        };
+        let others: Vec<X509> = certificates.filter_map(|der| X509::from_der(der).ok()).collect();
+        self.check_leaf(&leaf, others, created, archive)
+    }
+
+    fn check_leaf(
+        &self,
+        leaf: &Certificate,
+        others: Vec<X509>,
+        created: Timestamp,
+        archive: bool,
+    ) -> Explanation {
+        let subject = leaf.subject();
+        if leaf.is_proxy() {
+            return untrusted(format!("`{subject}` is a proxy certificate, which cannot endorse"));
+        }
+        if self.certificates.is_empty() {
+            return untrusted(
+                "this site trusts no certificate authority: put one into its trust folder"
+                    .to_owned(),
+            );
+        }
+        let chain = match self.chain(leaf, others, created, archive) {
+            Err(error) => {
+                return untrusted(format!("OpenSSL could not check `{subject}`: {error}"));
+            }
+            Ok(Err(reason)) => return untrusted(format!("`{subject}` (at {created}): {reason}")),
+            Ok(Ok(chain)) => chain,
+        };
+        let links = self.links(&chain);
+        let fault = self.revoked(&chain).or_else(|| self.not_permitted(&chain));
+        let trust = match fault {
+            Some(reason) => Trust::Untrusted { reason },
+            None => Trust::Anchored {
+                anchor: links.last().map_or_else(String::new, |link| link.subject.clone()),
+                revocations_until: links
+                    .iter()
+                    .filter_map(|link| link.revocations.as_ref()?.next_update)
+                    .min(),
+            },
+        };
+        Explanation { trust, chain: links }
+    }
+
+    fn links(&self, chain: &[X509]) -> Vec<Link> {
+        let issuers = chain.iter().skip(1).map(Some).chain([None]);
+        chain
+            .iter()
+            .zip(issuers)
+            .map(|(x509, issuer)| Link {
+                subject: subject_of(x509),
+                anchor: self
+                    .certificates
+                    .iter()
+                    .find(|anchor| anchor.x509 == *x509)
+                    .map(|anchor| anchor.file.clone()),
+                revocations: issuer
+                    .and_then(|issuer| self.revocations_of(issuer))
+                    .map(RevocationList::view),
+                signing_policy: issuer.and_then(|issuer| {
+                    self.permissions_of(issuer).first().map(|permitted| permitted.file.clone())
+                }),
+            })
+            .collect()
+    }
+
+    /// The revocation list of an issuer that is up to date longest.
+    pub(super) fn revocations_of(&self, issuer: &X509) -> Option<&RevocationList> {
+        let lists = self.lists_of(issuer);
+        lists.max_by_key(|list| list.next_update)
+    }
+
+    fn lists_of(&self, issuer: &X509) -> impl Iterator<Item = &RevocationList> {
+        let name = issuer.subject_name().to_der().ok();
+        let key = issuer.public_key().ok();
+        self.revocations.iter().filter(move |list| {
+            let same = list.crl.issuer_name().to_der().ok() == name && name.is_some();
+            same && key.as_ref().is_some_and(|key| list.crl.verify(key).unwrap_or(false))
+        })
+    }
+
+    /// What the issuer may certify, by its namespaces or else its signing policy;
+    /// nothing limits one that has neither.
+    pub(super) fn permissions_of(&self, issuer: &X509) -> Vec<&Permitted> {
+        let Some(name) = one_line(issuer.subject_name()) else { return Vec::new() };
+        let of = |list: &'_ [Permitted]| list.iter().any(|p| p.permission.issuer == name);
+        let list = if of(&self.namespaces) { &self.namespaces } else { &self.policies };
+        list.iter().filter(|permitted| permitted.permission.issuer == name).collect()
+    }
+
+    /// The first certificate of a chain that its issuer must not make.
+    fn not_permitted(&self, chain: &[X509]) -> Option<String> {
+        chain.windows(2).find_map(|pair| {
+            let (certificate, issuer) = (&pair[0], &pair[1]);
+            let permissions = self.permissions_of(issuer);
+            let file = &permissions.first()?.file;
+            let name = one_line(certificate.subject_name()).unwrap_or_default();
+            let is_allowed = permissions.iter().any(|p| p.permission.allows(&name));
+            let issuer = subject_of(issuer);
+            (!is_allowed).then(|| format!("{file} does not let `{issuer}` certify `{name}`"))
+        })
+    }
+
+    /// The chain from leaf to anchor at a time, or why there is none.
+    fn chain(
+        &self,
+        leaf: &Certificate,
+        others: Vec<X509>,
+        at: Timestamp,
+        archive: bool,
+    ) -> Result<Result<Vec<X509>, String>, openssl::error::ErrorStack> {
+        let store = self.store(at, archive)?;
+        let mut untrusted = Stack::new()?;
+        for other in others {
+            untrusted.push(other)?;
+        }
+        let mut context = X509StoreContext::new()?;
+        context.init(&store, leaf.x509(), &untrusted, |context| {
+            if context.verify_cert()? {
+                let chain = context.chain().map(|chain| chain.iter().map(X509Ref::to_owned));
+                Ok(Ok(chain.map_or_else(Vec::new, Iterator::collect)))
+            } else {
+                Ok(Err(context.error().error_string().to_owned()))
+            }
+        })
+    }
+
+    fn store(&self, at: Timestamp, archive: bool) -> Result<X509Store, openssl::error::ErrorStack> {
+        let mut builder = X509StoreBuilder::new()?;
+        for anchor in &self.certificates {
+            builder.add_cert(anchor.x509.clone())?;
+        }
+        let mut parameters = X509VerifyParam::new()?;
+        parameters.set_time(at.seconds());
+        parameters.set_depth(MAX_DEPTH);
+        parameters.set_auth_level(if archive { 0 } else { MODERN_LEVEL });
+        // Endorsers have certificates for people, whatever they list.
+        parameters.set_purpose(X509PurposeId::ANY)?;
+        builder.set_param(&parameters)?;
+        Ok(builder.build())
+    }
+
+    /// The first certificate of a chain that its issuer has revoked by now.
+    fn revoked(&self, chain: &[X509]) -> Option<String> {
+        chain.windows(2).find_map(|pair| {
+            let (certificate, issuer) = (&pair[0], &pair[1]);
+            let list = self
+                .lists_of(issuer)
+                .find(|list| matches!(list.crl.get_by_cert(certificate), CrlStatus::Revoked(_)))?;
+            let subject = subject_of(certificate);
+            Some(format!("`{subject}` was revoked by its issuer ({})", list.file))
+        })
+    }
+}
+
+fn untrusted(reason: String) -> Explanation {
+    Explanation { trust: Trust::Untrusted { reason }, chain: Vec::new() }
+}
+
+fn subject_of(x509: &X509) -> String {
+    let certificate = Certificate::from_x509(x509.clone());
+    certificate.map_or_else(|_| "a malformed name".to_owned(), |c| c.subject().to_owned())
+}
+
+/// A name as OpenSSL's one-line form and the grid's files write it: `/C=EU/CN=x`.
+fn one_line(name: &X509NameRef) -> Option<String> {
+    let mut text = String::new();
+    for entry in name.entries() {
+        text.push('/');
+        text.push_str(entry.object().nid().short_name().ok()?);
+        text.push('=');
+        text.push_str(&entry.data().to_string().ok()?);
+    }
+    Some(text)
+}
