@@ -269,3 +269,102 @@ fn broken_rules_name_the_element_and_the_value() {
         assert!(fault.contains(expected), "{expected}: {fault}");
     }
 }
+
+/// The draft as a document with one thing changed.
+fn unsigned(from: &str, to: &str) -> String {
+    let text = signed(&KEYS.ec, SigningStyle::Modern);
+    let start = text.find("<ds:Signature ").unwrap();
+    let end = text.find("</rdf:RDF>").unwrap();
+    let text = [&text[..start], &text[end..]].concat();
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1)
+}
+
+#[test]
+fn what_rdf_xml_forbids_is_refused_and_extensions_are_kept() {
+    let with = |extension: &str| {
+        let declared = extension.replace("<e:x", "<e:x xmlns:e=\"http://example.org/e\"");
+        unsigned("</rdf:Description>", &format!("{declared}</rdf:Description>"))
+    };
+    let refused = [
+        ("<e:x e:bad='1'>text</e:x>", "empty element"),
+        ("<e:x><e:a>1</e:a><e:b>2</e:b></e:x>", "contains text"),
+        ("<e:x><e:a/><e:b/></e:x>", "several elements"),
+        ("<e:x>text<e:a/></e:x>", "text beside"),
+        ("<e:x rdf:resource='#a'>text</e:x>", "empty element"),
+        ("<e:x rdf:resource='#a' rdf:nodeID='b'/>", "together"),
+        ("<e:x rdf:parseType='Resource' rdf:resource='#a'/>", "excludes"),
+        ("<e:x rdf:datatype='urn:t:t'><e:a/></e:x>", "only for text"),
+        ("<e:x rdf:about='#a'>text</e:x>", "rdf:about is not allowed"),
+        ("<e:x rdf:bagID='a'/>", "rdf:bagID is not allowed"),
+        ("<e:x rdf:li='a'/>", "rdf:li is not allowed"),
+        ("<e:x rdf:ID='1a'/>", "not a name"),
+        ("<e:x rdf:ID='a'>1</e:x><e:x rdf:ID='a'>2</e:x>", "repeated"),
+        ("<e:x plain='1'/>", "without a namespace"),
+        ("<e:x dcterms:title='1'/>", "must be an element"),
+        ("<rdf:Description/>", "must not stand here"),
+        ("<rdf:aboutEach>1</rdf:aboutEach>", "must not stand here"),
+        ("<e:x><e:a rdf:about='#a' rdf:ID='b'/></e:x>", "only one of"),
+        ("<dcterms:title><e:x/></dcterms:title>", "has children"),
+    ];
+    for (extension, expected) in refused {
+        let error = match parse_unsigned(with(extension).as_bytes()) {
+            Ok(_) => panic!("accepted: {extension}"),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains(expected), "{extension}: {error}");
+    }
+    let accepted = [
+        "<e:x>text</e:x>",
+        "<e:x rdf:datatype='urn:t:t'>text</e:x>",
+        "<e:x rdf:resource='http://example.org/'/>",
+        "<e:x e:a='1'/>",
+        "<e:x rdf:parseType='Resource'><e:a>1</e:a><e:b>2</e:b></e:x>",
+        "<e:x rdf:parseType='Literal'>any <b>thing</b></e:x>",
+        "<e:x><e:a rdf:about='#a'><e:b>1</e:b></e:a></e:x>",
+        "<rdf:type rdf:resource='http://example.org/T'/>",
+        "<rdf:li>1</rdf:li>",
+    ];
+    for extension in accepted {
+        let manifest = parse_unsigned(with(extension).as_bytes());
+        let manifest = manifest.unwrap_or_else(|error| panic!("{extension}: {error}"));
+        assert_eq!(manifest.extensions.len(), usize::from(extension.starts_with("<e:")));
+    }
+    let hidden = unsigned("<rdf:Description ", "<rdf:Description slterms:deprecated='x' ");
+    let error = parse_unsigned(hidden.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("must be an element"), "{error}");
+}
+
+#[test]
+fn the_schema_asks_for_order_and_forms_that_the_field_does_not() {
+    check_schema(unsigned("x", "x").as_bytes()).unwrap();
+    let cases = [
+        ("<dcterms:type>base</dcterms:type>\n", "", "dcterms:type", false),
+        ("<slreq:bytes>", "<dcterms:title>early</dcterms:title><slreq:bytes>", "bytes", true),
+        (">443<", "> 443 <", "", true),
+        (
+            "<slterms:inbound-port>443",
+            "<slterms:inbound-port rdf:datatype='urn:t:t'>443",
+            "datatype",
+            true,
+        ),
+    ];
+    for (from, to, expected, is_valid) in cases {
+        let text = unsigned(from, to);
+        assert_eq!(parse_unsigned(text.as_bytes()).is_ok(), is_valid, "{to}");
+        match check_schema(text.as_bytes()) {
+            Ok(()) => assert!(expected.is_empty() || !is_valid, "{to}"),
+            Err(error) => assert!(error.to_string().contains(expected), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_sha1_is_compared_as_a_number() {
+    let sha1 = Sha1::from_bytes([7; 20]).to_string();
+    for written in [format!("0{sha1}"), sha1[1..].to_owned(), sha1.to_uppercase()] {
+        let text = unsigned(&format!("<slreq:value>{sha1}"), &format!("<slreq:value>{written}"));
+        let manifest = parse_unsigned(text.as_bytes()).unwrap();
+        assert_eq!(manifest.checksums.sha1(), Some(Sha1::from_bytes([7; 20])), "{written}");
+    }
+}
