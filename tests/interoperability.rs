@@ -9,7 +9,7 @@ use std::fs;
 
 use interop::{EMAIL, Key, awkward, is_installed, run};
 use openssl::nid::Nid;
-use suq::manifest::pki::SigningKey;
+use suq::manifest::pki::{KeyError, Password, SigningKey};
 use suq::manifest::xml::{Form, canonicalise};
 use suq::manifest::{Profile, SigningStyle, Verifier, sign_document};
 use suq::model::Timestamp;
@@ -276,6 +276,54 @@ fn canonical_forms_are_those_of_libxml2() {
                 let ours = String::from_utf8(ours).unwrap();
                 assert_eq!(ours, theirs, "seed {seed} {option} comments {comments}\n{with}");
             }
+        }
+    }
+}
+
+#[test]
+fn pkcs12_files_of_every_age_are_read() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let key = Key::rsa(folder.path());
+    let other = Key::ec(folder.path(), "other", Nid::X9_62_PRIME256V1);
+    let (private, certificate) =
+        (key.private.display().to_string(), key.certificate.display().to_string());
+    let chain = other.certificate.display().to_string();
+    let file = path("key.p12");
+    let password = Password::new("sécret".to_owned());
+    for cipher in ["PBE-SHA1-RC2-40", "PBE-SHA1-3DES", "AES-256-CBC"] {
+        for with_chain in [false, true] {
+            let mut arguments = vec![
+                "pkcs12",
+                "-export",
+                "-legacy",
+                "-inkey",
+                &private,
+                "-in",
+                &certificate,
+                "-out",
+                &file,
+                "-passout",
+                "pass:sécret",
+                "-keypbe",
+                cipher,
+                "-certpbe",
+                cipher,
+            ];
+            if with_chain {
+                arguments.extend(["-certfile", &chain]);
+            }
+            assert!(run("openssl", &arguments).is_some(), "openssl cannot make {cipher}");
+            let octets = fs::read(&file).unwrap();
+            let read = SigningKey::from_pkcs12(&octets, &password);
+            let read = read.unwrap_or_else(|error| panic!("{cipher}: {error}"));
+            assert_eq!(read.chain().len(), usize::from(with_chain), "{cipher}");
+            assert_eq!(read.certificate().emails(), [EMAIL]);
+            let wrong = SigningKey::from_pkcs12(&octets, &Password::new("guess".to_owned()));
+            assert!(matches!(wrong, Err(KeyError::WrongPassword)), "{cipher}: {wrong:?}");
         }
     }
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use suq::manifest::pki::Password;
 use suq::manifest::pki::authority::{Authority, KeyKind};
+use suq::manifest::pki::{Certificate, Password, SigningKey};
 use suq::model::Timestamp;
 
 const SUQ: &str = env!("CARGO_BIN_EXE_suq");
@@ -53,7 +53,8 @@ pub fn skip(reason: &str) {
 /// An endorser's key file, and the authority to trust.
 pub struct Endorser {
     pub p12: PathBuf,
-    authority: Vec<u8>,
+    key: SigningKey,
+    authority: Authority,
 }
 
 pub const PASSWORD: &str = "secret";
@@ -64,9 +65,27 @@ impl Endorser {
         let authority = Authority::new("Test CA", now).unwrap();
         let key = authority.endorser("Jane", Some("jane@example.org"), KeyKind::EcP256, now);
         let p12 = folder.join("jane.p12");
-        let octets = key.unwrap().to_pkcs12(&Password::new(PASSWORD.to_owned())).unwrap();
+        let key = key.unwrap();
+        let octets = key.to_pkcs12(&Password::new(PASSWORD.to_owned())).unwrap();
         fs::write(&p12, octets).unwrap();
-        Endorser { p12, authority: authority.certificate_pem().unwrap() }
+        Endorser { p12, key, authority }
+    }
+
+    /// The certificate that makes the endorser trusted.
+    pub fn authority(&self) -> Vec<u8> {
+        self.authority.certificate_pem().unwrap()
+    }
+
+    /// The endorser's certificate.
+    pub fn certificate(&self) -> &Certificate {
+        self.key.certificate()
+    }
+
+    /// A revocation list whose time is over.
+    pub fn revocation_list(&self, revoked: &[&Certificate]) -> Vec<u8> {
+        let now = Timestamp::from(SystemTime::now());
+        let earlier = now.minus(Duration::from_secs(3600));
+        self.authority.revocation_list(revoked, earlier, earlier).unwrap()
     }
 
     /// Makes an image, describes and signs it with the commands; the paths of
@@ -119,7 +138,7 @@ impl Site {
         let site = Site { home: folder.join(name), node: None };
         let run = site.run(&["init", "--name", name, "--listen", "/ip4/127.0.0.1/tcp/0"]);
         assert_eq!(run.code, 0, "{run:?}");
-        fs::write(site.home.join("trust/ca.pem"), &endorser.authority).unwrap();
+        fs::write(site.home.join("trust/ca.pem"), endorser.authority()).unwrap();
         site
     }
 

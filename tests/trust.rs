@@ -1,0 +1,51 @@
+//! `suq trust` and `suq metadata validate` as a site administrator uses them.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+mod site;
+
+use std::fs;
+
+use site::{Endorser, suq};
+
+#[test]
+fn trust_is_listed_and_explained_and_validation_follows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let endorser = Endorser::new(folder.path());
+    let (manifest, _) = endorser.publishable(folder.path(), "image", b"bytes");
+    let anchors = folder.path().join("anchors");
+    fs::create_dir(&anchors).unwrap();
+    let folder_name = anchors.display().to_string();
+
+    let none = suq(&["trust", "check", &manifest, "--anchors", &folder_name]);
+    assert_eq!(none.code, 3, "{none:?}");
+    assert!(none.error.contains("trusts no certificate authority"), "{none:?}");
+
+    fs::write(anchors.join("ca.0"), endorser.authority()).unwrap();
+    let checked = suq(&["trust", "check", &manifest, "--anchors", &folder_name]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(checked.output.contains("TRUSTED") && checked.output.contains("ca.0"), "{checked:?}");
+    let validate = ["metadata", "validate", "--strict", "--anchors", &folder_name, &manifest];
+    let valid = suq(&validate);
+    assert_eq!((valid.code, valid.output.contains("Valid: ")), (0, true), "{valid:?}");
+
+    let stale = endorser.revocation_list(&[]);
+    fs::write(anchors.join("ca.r0"), stale).unwrap();
+    let listed = suq(&["trust", "list", "--anchors", &folder_name]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(listed.output.contains("ca.r0 until") && listed.output.contains("STALE"), "{listed:?}");
+    let listed = suq(&["trust", "list", "--json", "--anchors", &folder_name]);
+    let json: serde_json::Value = serde_json::from_str(&listed.output).unwrap();
+    assert!(json["anchors"][0]["revocations"]["file"].as_str().unwrap().ends_with("ca.r0"));
+
+    fs::write(anchors.join("ca.r0"), endorser.revocation_list(&[endorser.certificate()])).unwrap();
+    let revoked = suq(&validate);
+    assert_eq!(revoked.code, 5, "{revoked:?}");
+    assert!(revoked.error.contains("was revoked by its issuer"), "{revoked:?}");
+
+    fs::remove_file(anchors.join("ca.r0")).unwrap();
+    fs::write(anchors.join("ca.signing_policy"), "nonsense").unwrap();
+    let broken = suq(&["trust", "list", "--anchors", &folder_name]);
+    assert_eq!(broken.code, 1, "{broken:?}");
+    assert!(broken.error.contains("ca.signing_policy"), "{broken:?}");
+}
