@@ -29,6 +29,21 @@ fn trust_is_listed_and_explained_and_validation_follows_it() {
     let valid = suq(&validate);
     assert_eq!((valid.code, valid.output.contains("Valid: ")), (0, true), "{valid:?}");
 
+    let policy = folder.path().join("new.cfg").display().to_string();
+    fs::write(&policy, "[blacklistendorsers]\na = jane@example.org\n").unwrap();
+    let judge = ["policy", "check", &manifest, "--policy", &policy, "--anchors", &folder_name];
+    let refused = suq(&judge);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.output.contains("new.cfg:2"), "{refused:?}");
+    fs::write(
+        &policy,
+        "[whitelistendorsers]\na = jane@example.org\n[blacklistchecksums]\nb = 0g\n",
+    )
+    .unwrap();
+    let allowed = suq(&judge);
+    assert_eq!(allowed.code, 0, "{allowed:?}");
+    assert!(allowed.error.contains("new.cfg:4"), "a warning: {allowed:?}");
+
     let stale = endorser.revocation_list(&[]);
     fs::write(anchors.join("ca.r0"), stale).unwrap();
     let listed = suq(&["trust", "list", "--anchors", &folder_name]);

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Common, Exit, ask, output, publish, why};
-use crate::node::{Answer, Call, ImageName, PolicyView, WhyView};
+use super::{Common, Exit, ask, output, publish, trust, why};
+use crate::manifest::Verifier;
+use crate::node::{Answer, Call, ImageName, JudgedEntry, PolicyView, WhyView};
+use crate::policy::{Context, Policy as Rules, Purpose};
 
 /// Check, show or reload the policy.
 #[derive(Debug, Args)]
@@ -14,6 +16,7 @@ Examples:
   suq policy show
   suq policy check manifest.xml
   suq policy check MMZu9WvwKIro-rtBQfDk4PsKO7_
+  suq policy check manifest.xml --policy new.cfg --anchors /etc/grid-security/certificates
   suq policy reload")]
 pub(crate) struct Policy {
     #[command(subcommand)]
@@ -26,6 +29,12 @@ enum Action {
     Check {
         /// Identifier, checksum, or file
         image: String,
+        /// Judge a file by this policy instead, without home or node
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// Trust the anchors of this folder [default: those of the home]
+        #[arg(long, value_name = "DIR", requires = "policy")]
+        anchors: Option<PathBuf>,
     },
     /// Show the policy file with what is wrong in it
     Show,
@@ -36,7 +45,10 @@ enum Action {
 impl Policy {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         match self.action {
-            Action::Check { image } => check(common, &image),
+            Action::Check { image, policy: None, .. } => check(common, &image),
+            Action::Check { image, policy: Some(policy), anchors } => {
+                check_offline(common, &PathBuf::from(image), &policy, anchors)
+            }
             Action::Show => show(common),
             Action::Reload => match ask::simple(common, &Call::Reload)? {
                 Answer::Policy(policy) => print(common, &policy),
@@ -56,10 +68,54 @@ fn check(common: &Common, image: &str) -> Result<(), Exit> {
         })?;
         Call::Why { image, email: None, created: None }
     };
-    let verdicts = match ask::simple(common, &call)? {
-        Answer::Why(view) => view,
-        other => return Err(ask::unexpected(&other)),
+    match ask::simple(common, &call)? {
+        Answer::Why(view) => verdict(common, view),
+        other => Err(ask::unexpected(&other)),
+    }
+}
+
+/// Judges a signed file by a policy file: what would be decided if it were the
+/// latest entry of its endorser in a fresh catalogue.
+fn check_offline(
+    common: &Common,
+    file: &std::path::Path,
+    policy: &std::path::Path,
+    anchors: Option<PathBuf>,
+) -> Result<(), Exit> {
+    let document = publish::read_document(file)?;
+    let verified = Verifier::new()
+        .verify(document.as_bytes())
+        .map_err(|error| Exit::new(Exit::NOT_VERIFIED, format!("{}: {error}", file.display())))?;
+    let text = std::fs::read_to_string(policy).map_err(Exit::io(policy))?;
+    let rules = Rules::parse(&policy.display().to_string(), &text)
+        .map_err(|error| Exit::new(Exit::REFUSED, error.to_string()))?;
+    let trust = trust::read_anchors(common, anchors)?.check(&verified);
+    for warning in rules.warnings() {
+        output::note(&format!("warning: {warning}"));
+    }
+    let context = Context {
+        now: output::now(),
+        trust: &trust,
+        purpose: Purpose::Use {
+            latest: true,
+            endorsements: 1,
+            reconciled: Some(std::time::Duration::ZERO),
+            reconciled_peers: usize::MAX,
+        },
+        rules: rules.digest(),
     };
+    let judged = JudgedEntry {
+        key: verified.manifest().key(),
+        content_id: verified.content_id(),
+        status: None,
+        signer: Some(verified.signer().clone()),
+        verdict: rules.judge(&verified, &context),
+    };
+    let identifier = verified.manifest().identifier;
+    verdict(common, WhyView { identifier, entries: vec![judged] })
+}
+
+fn verdict(common: &Common, verdicts: WhyView) -> Result<(), Exit> {
     if common.json {
         output::json(&verdicts)?;
     } else {

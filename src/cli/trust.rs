@@ -47,13 +47,16 @@ enum Action {
 impl Trust {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         match self.action {
-            Action::List { anchors } => list(common, &read(common, anchors)?),
-            Action::Check { file, anchors } => check(common, &file, &read(common, anchors)?),
+            Action::List { anchors } => list(common, &read_anchors(common, anchors)?),
+            Action::Check { file, anchors } => {
+                check(common, &file, &read_anchors(common, anchors)?)
+            }
         }
     }
 }
 
-fn read(common: &Common, folder: Option<PathBuf>) -> Result<Anchors, Exit> {
+/// The anchors of a folder, or those of the home.
+pub(super) fn read_anchors(common: &Common, folder: Option<PathBuf>) -> Result<Anchors, Exit> {
     let read = match folder {
         Some(folder) => anchors_of(&folder),
         None => {
