@@ -10,8 +10,11 @@ use suq::wire::{
     encode,
 };
 
-/// Each target by the name of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 5] =
+/// A target and the name of its corpus.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 5] =
     [("xml", xml), ("manifest", manifest), ("policy", policy), ("pkcs12", pkcs12), ("wire", wire)];
 
 /// The strict XML front: a canonical form is well-formed and canonical.
