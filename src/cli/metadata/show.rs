@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::super::{Common, Exit, output, query};
-use crate::manifest::{Manifest, Signer, Verified, Verifier, parse_unsigned};
+use crate::manifest::{Manifest, Profile, Signer, Verified, Verifier, parse_unsigned};
 use crate::model::ContentId;
 
 /// Show what a manifest says, and who signed it.
@@ -24,6 +24,8 @@ pub(super) struct Show {
 struct Shown {
     manifest: Manifest,
     content_id: Option<ContentId>,
+    /// Modern or legacy.
+    profile: Option<Profile>,
     signer: Option<Signer>,
     not_verified: Option<String>,
 }
@@ -41,6 +43,7 @@ impl Show {
         let shown = Shown {
             manifest,
             content_id: verified.as_ref().ok().map(Verified::content_id),
+            profile: verified.as_ref().ok().map(|verified| verified.signer().profile),
             signer: verified.as_ref().ok().map(|verified| verified.signer().clone()),
             not_verified: verified.err().map(|error| error.to_string()),
         };
