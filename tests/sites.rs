@@ -98,6 +98,26 @@ fn changed_rules_judge_everything_again_at_once() {
 }
 
 #[test]
+fn what_a_revoked_signer_endorsed_is_withdrawn_at_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let endorser = Endorser::new(folder.path());
+    let mut site = Site::new(folder.path(), "site", &endorser);
+    let (manifest, image) = endorser.publishable(folder.path(), "disk", b"an image");
+    site.start();
+    assert_eq!(site.run(&["publish", &manifest, "--image", &image]).code, 0);
+    let identifier = identifier_of(&manifest);
+    let list = endorser.revocation_list(&[endorser.certificate()]);
+    fs::write(site.home.join("trust/ca.r0"), list).unwrap();
+    assert_eq!(site.run(&["policy", "reload"]).code, 0);
+    wait_for("the withdrawal", || site.status()["documents"]["withdrawn"] == 1);
+    let refused = site.run(&["get", &identifier]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.error.contains("revoked"), "{refused:?}");
+    let why = site.run(&["why", &identifier]);
+    assert!(why.output.contains("ca.r0"), "{why:?}");
+}
+
+#[test]
 fn a_get_that_was_killed_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let endorser = Endorser::new(folder.path());

@@ -208,13 +208,13 @@ impl<'a> Builder<'a> {
             element.end = after;
             if start != end {
                 // quick-xml has compared the names; only white space may follow.
+                let colon = usize::from(!element.prefix.is_empty());
+                let length = element.prefix.len() + colon + element.local.len();
+                let opened = element.span.start + 1;
+                let name = self.text.get(opened..opened + length).unwrap_or("?");
                 let tag = self.text.get(start + 2..end).unwrap_or("");
-                let name = tag.trim_end_matches('>').trim_end_matches(is_space);
-                let same = match name.split_once(':') {
-                    Some((prefix, local)) => prefix == element.prefix && local == element.local,
-                    None => element.prefix.is_empty() && name == element.local,
-                };
-                if !same {
+                let rest = tag.strip_prefix(name).and_then(|rest| rest.strip_suffix('>'));
+                if !rest.is_some_and(|rest| rest.chars().all(is_space)) {
                     return Err("a malformed end tag".to_owned());
                 }
             }
