@@ -1,6 +1,8 @@
 //! What is fed with arbitrary octets, and what must hold. Used by the fuzzer
 //! (`fuzz_targets/`) and by `tests/fuzz.rs`, which replays the corpus.
 
+#![allow(dead_code, reason = "each target uses a part of it")]
+
 use suq::manifest::pki::{Password, SigningKey};
 use suq::manifest::xml::{self, Form};
 use suq::manifest::{Verifier, parse_unsigned};

@@ -175,7 +175,7 @@ impl<'d, 'a> Fields<'d, 'a> {
                 .parse()
                 .map_err(|()| broken(NAME, format!("`{}` is unknown", shown(&algorithm))))?;
             let value = match algorithm {
-                Algorithm::Sha1 => as_integer(&value),
+                Algorithm::Sha1 if !value.is_empty() => as_integer(&value),
                 _ => value,
             };
             let checksum =

@@ -367,4 +367,8 @@ fn a_sha1_is_compared_as_a_number() {
         let manifest = parse_unsigned(text.as_bytes()).unwrap();
         assert_eq!(manifest.checksums.sha1(), Some(Sha1::from_bytes([7; 20])), "{written}");
     }
+    // Nothing is no number.
+    let text = unsigned(&format!("<slreq:value>{sha1}<"), "<slreq:value><");
+    let error = parse_unsigned(text.as_bytes()).unwrap_err().to_string();
+    assert!(error.contains("slreq:checksum"), "{error}");
 }

@@ -23,6 +23,7 @@ pub use write::Write;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use durability::Durability;
 use trees::Trees;
@@ -38,6 +39,10 @@ pub struct Store {
 /// sled's page cache, in bytes: an idle node stays small, and the catalogue of
 /// the largest federation is some hundred megabytes of rarely read documents.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Held while the process's panic hook is exchanged: two stores that open at once
+/// would restore each other's silence.
+static OPENING: Mutex<()> = Mutex::new(());
 
 impl Store {
     /// Opens the store in a folder, making it when there is none.
@@ -64,10 +69,12 @@ impl Store {
             .flush_every_ms(None);
         // sled 0.34 panics on some damaged files instead of returning an error;
         // what it prints then helps nobody.
+        let alone = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
         std::panic::set_hook(hook);
+        drop(alone);
         let db = match opened {
             Ok(Ok(db)) => db,
             Ok(Err(error)) => return Err(OpenError::of(error, folder)),

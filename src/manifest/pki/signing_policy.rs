@@ -78,7 +78,8 @@ pub(super) fn namespaces(text: &str) -> Result<Vec<Permission>, String> {
         return Err(format!("it is larger than {MAX_BYTES} bytes"));
     }
     let mut permissions: Vec<Permission> = Vec::new();
-    for (number, line) in (1..).zip(text.replace("\\\n", " ").lines()) {
+    let joined = text.replace("\r\n", "\n").replace("\\\n", " ");
+    for (number, line) in (1..).zip(joined.lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -158,6 +159,8 @@ mod tests {
             cond_subjects globus '/O=Grid/*'\n";
         assert!(signing_policy(text).unwrap()[0].allows("/O=Grid/CN=a"));
         let text = "TO Issuer \"/CN=CA\" \\\n  PERMIT Subject \"/O=Grid/.*\"\n";
+        let windows = namespaces(&text.replace('\n', "\r\n")).unwrap();
+        assert!(windows[0].allows("/O=Grid/CN=a"));
         let permissions = namespaces(text).unwrap();
         assert!(permissions[0].allows("/O=Grid/CN=a"));
         assert!(!permissions[0].allows("/C=EU/O=Grid/CN=a"));
