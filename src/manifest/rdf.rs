@@ -83,7 +83,6 @@ fn description(document: &Document<'_>) -> Result<NodeId, BrokenRule> {
 /// The properties of the description.
 struct Fields<'d, 'a> {
     document: &'d Document<'a>,
-    /// By local name; those of one name in the order of the document.
     properties: Vec<(NodeId, &'d Element<'a>)>,
 }
 
@@ -94,15 +93,11 @@ impl<'d, 'a> Fields<'d, 'a> {
             plain(document, id, element)?;
             properties.push((id, element));
         }
-        // Thirty fields look for theirs among as many properties.
-        properties.sort_by_key(|(_, element)| element.local);
         Ok(Fields { document, properties })
     }
 
     fn all(&self, namespace: &str, local: &str) -> impl Iterator<Item = NodeId> {
-        let start = self.properties.partition_point(|(_, element)| element.local < local);
-        let named = self.properties[start..].iter().take_while(move |(_, e)| e.local == local);
-        named.filter(move |(_, e)| e.namespace == namespace).map(|(id, _)| *id)
+        self.properties.iter().filter(move |(_, e)| e.is(namespace, local)).map(|(id, _)| *id)
     }
 
     fn texts(&self, namespace: &str, local: &str) -> Vec<String> {
@@ -309,14 +304,9 @@ impl<'d, 'a> Fields<'d, 'a> {
 
     fn extensions(&self) -> Vec<Extension> {
         let ours = [RDF, DCTERMS, SLREQ, SLTERMS, SUQ];
-        let mut others: Vec<_> = self
-            .properties
+        self.properties
             .iter()
             .filter(|(_, element)| !ours.contains(&element.namespace.as_ref()))
-            .collect();
-        others.sort_by_key(|(id, _)| *id);
-        others
-            .into_iter()
             .map(|(id, element)| Extension {
                 namespace: element.namespace.clone().into_owned(),
                 name: element.local.to_owned(),
