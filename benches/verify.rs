@@ -165,7 +165,7 @@ fn bare_rsa(key: &SigningKey) -> f64 {
     signer.set_signature_md(openssl::md::Md::sha256()).unwrap();
     let mut value = Vec::new();
     signer.sign_to_vec(&digest, &mut value).unwrap();
-    let public = key.certificate().public_key();
+    let public = key.certificate().public_key().as_openssl();
     let public = PKey::public_key_from_der(&public.public_key_to_der().unwrap()).unwrap();
     let mut context = openssl::pkey_ctx::PkeyCtx::new(&public).unwrap();
     context.verify_init().unwrap();

@@ -185,12 +185,17 @@ fn bombs_are_refused_by_a_limit_that_is_named() {
     let many: String = (0..100_000).map(|number| format!(" a{number}=\"\"")).collect();
     let names: String =
         (0..5000).map(|number| format!(" xmlns:n{number}=\"urn:n:{number}\"")).collect();
+    let long_name = format!("<rdf:RDF xmlns:p=\"urn:{}\" ", "x".repeat(100_000));
+    let repeated = inside(&"<p:e/>".repeat(4000));
+    let repeated = String::from_utf8(repeated).unwrap().replacen("<rdf:RDF ", &long_name, 1);
     let cases = [
+        ("a name that the canonical form repeats", repeated.into_bytes(), "canonical form"),
         ("nesting", "<a>".repeat(200_000).into_bytes(), "bytes"),
         ("nesting in bounds", "<a>".repeat(80_000).into_bytes(), "nested"),
         ("attributes", format!("<a{many}/>").into_bytes(), "bytes"),
         ("attributes in bounds", format!("<a{}/>", &many[..200_000]).into_bytes(), "attributes"),
         ("declarations", format!("<a{names}/>").into_bytes(), "attributes"),
+        ("declarations in bounds", nested_declarations().into_bytes(), "namespaces"),
         ("text", inside(&"x".repeat(4 << 20)), "bytes"),
         ("elements", inside(&"<e/>".repeat(50_000)), "elements"),
         ("references", inside(&"&amp;".repeat(60_000)), "bytes"),
@@ -210,4 +215,13 @@ fn bombs_are_refused_by_a_limit_that_is_named() {
         assert!(error.contains(expected), "{what}: {error}");
         assert!(error.len() < 2000, "{what}: a message of {} bytes", error.len());
     }
+}
+
+/// Forty new prefixes on each of sixty nested elements.
+fn nested_declarations() -> String {
+    let element = |depth: usize| {
+        let names = (0..40).map(|n| format!(" xmlns:n{depth}-{n}=\"urn:n\""));
+        format!("<a{}>", names.collect::<String>())
+    };
+    (0..60).map(element).collect()
 }

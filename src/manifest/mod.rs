@@ -3,8 +3,10 @@
 //! Pure: nothing here reads a clock or a file. Architecture invariant: the only
 //! place that names quick-xml and openssl, apart from bulk hashing of images.
 
+mod algorithms;
 mod document;
 mod draft;
+mod namespace;
 pub mod pki;
 mod proof;
 mod rdf;
@@ -26,16 +28,3 @@ pub use sign::{SignError, SigningStyle, deprecate, sign_document};
 pub use signature::BadSignature;
 pub use verify::{Unverified, Verifier, check_schema, parse_unsigned};
 pub use xml::Malformed;
-
-/// Namespaces of the metadata.
-mod namespace {
-    pub(super) const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
-    pub(super) const DCTERMS: &str = "http://purl.org/dc/terms/";
-    pub(super) const SLREQ: &str = "http://mp.stratuslab.eu/slreq#";
-    pub(super) const SLTERMS: &str = "http://mp.stratuslab.eu/slterms#";
-    pub(super) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
-    /// Our own terms.
-    pub(super) const SUQ: &str = "urn:suq:terms:1#";
-    /// `xml:base` of every document.
-    pub(super) const BASE: &str = "http://mp.stratuslab.eu/";
-}

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use super::document::{Details, Endorsement, Extension, Manifest, PieceList};
-use super::namespace::{BASE, DCTERMS, DSIG, RDF, SLREQ, SLTERMS, SUQ};
+use super::namespace::{BASE, Namespace};
 use super::rdf_xml;
-use super::xml::{Document, Element, NodeId, XML_NAMESPACE};
+use super::xml::{Document, Element, NodeId};
 use crate::model::{Algorithm, Checksum, Checksums, Identifier, Timestamp};
 
 /// A rule of the metadata that a document breaks.
@@ -40,7 +40,7 @@ pub(super) fn read(document: &Document<'_>) -> Result<Manifest, BrokenRule> {
     let fields = Fields::collect(document, description)?;
     let (bytes, checksums) = (fields.bytes()?, fields.checksums()?);
     let details = fields.details()?;
-    fields.one(DCTERMS, "type", "dcterms:type")?;
+    fields.one(Namespace::DcTerms, "type")?;
     let identifier = fields.identifier(description, &checksums)?;
     let details = Details { valid: fields.expiry()?, ..details };
     let endorsement = fields.endorsement()?;
@@ -52,10 +52,10 @@ pub(super) fn read(document: &Document<'_>) -> Result<Manifest, BrokenRule> {
 /// The one `rdf:Description` of the root.
 fn description(document: &Document<'_>) -> Result<NodeId, BrokenRule> {
     let root = document.root();
-    if !document.element(root).is_some_and(|element| element.is(RDF, "RDF")) {
+    if !document.element(root).is_some_and(|element| element.is(Namespace::Rdf, "RDF")) {
         return Err(broken("rdf:RDF", "it is not the root element"));
     }
-    match document.attribute(root, XML_NAMESPACE, "base") {
+    match document.attribute(root, Namespace::Xml, "base") {
         Some(BASE) => {}
         Some(other) => {
             let fault = format!("xml:base is `{}` instead of `{BASE}`", shown(other));
@@ -68,11 +68,11 @@ fn description(document: &Document<'_>) -> Result<NodeId, BrokenRule> {
     }
     let mut found = None;
     for (id, child) in document.child_elements(root) {
-        if child.is(RDF, "Description") && found.is_none() {
+        if child.is(Namespace::Rdf, "Description") && found.is_none() {
             found = Some(id);
-        } else if child.is(RDF, "Description") {
+        } else if child.is(Namespace::Rdf, "Description") {
             return Err(broken("rdf:Description", "there is more than one"));
-        } else if !child.is(DSIG, "Signature") {
+        } else if !child.is(Namespace::Dsig, "Signature") {
             let fault = format!("<{}> does not belong in it", child.written_name());
             return Err(broken("rdf:RDF", fault));
         }
@@ -83,7 +83,13 @@ fn description(document: &Document<'_>) -> Result<NodeId, BrokenRule> {
 /// The properties of the description.
 struct Fields<'d, 'a> {
     document: &'d Document<'a>,
-    properties: Vec<(NodeId, &'d Element<'a>)>,
+    properties: Vec<Property<'d>>,
+}
+
+struct Property<'d> {
+    namespace: Namespace,
+    local: &'d str,
+    id: NodeId,
 }
 
 impl<'d, 'a> Fields<'d, 'a> {
@@ -91,64 +97,59 @@ impl<'d, 'a> Fields<'d, 'a> {
         let mut properties = Vec::with_capacity(TYPICAL_PROPERTIES);
         for (id, element) in document.child_elements(id) {
             plain(document, id, element)?;
-            properties.push((id, element));
+            properties.push(Property { namespace: element.namespace, local: element.local, id });
         }
         Ok(Fields { document, properties })
     }
 
-    fn all(&self, namespace: &str, local: &str) -> impl Iterator<Item = NodeId> {
-        self.properties.iter().filter(move |(_, e)| e.is(namespace, local)).map(|(id, _)| *id)
+    fn all(&self, namespace: Namespace, local: &str) -> impl Iterator<Item = NodeId> {
+        let is_it = move |p: &&Property<'_>| p.namespace == namespace && p.local == local;
+        self.properties.iter().filter(is_it).map(|property| property.id)
     }
 
-    fn texts(&self, namespace: &str, local: &str) -> Vec<String> {
-        let texts = self.all(namespace, local).map(|id| self.text(id));
-        texts.filter(|text| !text.is_empty()).collect()
+    /// The texts of this name that are not empty.
+    fn texts(&self, namespace: Namespace, local: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        self.all(namespace, local).map(|id| self.text(id)).filter(|text| !text.is_empty())
     }
 
     /// The trimmed text of a property, or what its `rdf:resource` refers to.
-    fn text(&self, id: NodeId) -> String {
-        match self.document.attribute(id, RDF, "resource") {
-            Some(resource) => resource.to_owned(),
-            None => self.document.text(id).trim().to_owned(),
+    fn text(&self, id: NodeId) -> Cow<'_, str> {
+        if let Some(resource) = self.document.attribute(id, Namespace::Rdf, "resource") {
+            return Cow::Borrowed(resource);
+        }
+        match self.document.text(id) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
         }
     }
 
     /// The only element of this name; it must be there.
-    fn one(&self, namespace: &str, local: &str, name: &str) -> Result<String, BrokenRule> {
-        let mut found = self.all(namespace, local);
-        let first = found.next().ok_or_else(|| broken(name, "there is none"))?;
-        if found.next().is_some() {
-            return Err(broken(name, "there is more than one"));
-        }
-        if self.document.child_elements(first).next().is_some() {
-            return Err(broken(name, "it has children"));
-        }
-        Ok(self.text(first))
+    fn one(&self, namespace: Namespace, local: &str) -> Result<Cow<'_, str>, BrokenRule> {
+        let text = self.at_most_one(namespace, local)?;
+        text.ok_or_else(|| broken(&namespace.qualify(local), "there is none"))
     }
 
     /// The only element of this name, if it is there.
     fn at_most_one(
         &self,
-        namespace: &str,
+        namespace: Namespace,
         local: &str,
-        name: &str,
-    ) -> Result<Option<String>, BrokenRule> {
-        match self.all(namespace, local).count() {
-            0 => Ok(None),
-            1 => self.one(namespace, local, name).map(Some),
-            _ => Err(broken(name, "there is more than one")),
+    ) -> Result<Option<Cow<'_, str>>, BrokenRule> {
+        let mut found = self.all(namespace, local);
+        let Some(first) = found.next() else { return Ok(None) };
+        if found.next().is_some() {
+            return Err(broken(&namespace.qualify(local), "there is more than one"));
         }
-    }
-
-    /// The first element of this name with a text.
-    fn first(&self, namespace: &str, local: &str) -> Option<String> {
-        self.texts(namespace, local).into_iter().next()
+        if self.document.child_elements(first).next().is_some() {
+            return Err(broken(&namespace.qualify(local), "it has children"));
+        }
+        Ok(Some(self.text(first)))
     }
 
     /// The earliest `dcterms:valid`: the field takes the first of several.
     fn expiry(&self) -> Result<Option<Timestamp>, BrokenRule> {
         let mut earliest: Option<Timestamp> = None;
-        for text in self.texts(DCTERMS, "valid") {
+        for text in self.texts(Namespace::DcTerms, "valid") {
             let valid = text.parse().map_err(|e| broken("dcterms:valid", format!("{e}")))?;
             earliest = Some(earliest.map_or(valid, |earlier| earlier.min(valid)));
         }
@@ -156,21 +157,20 @@ impl<'d, 'a> Fields<'d, 'a> {
     }
 
     fn bytes(&self) -> Result<u64, BrokenRule> {
-        let text = self.one(SLREQ, "bytes", "slreq:bytes")?;
-        number(&text, "slreq:bytes", u64::MAX)
+        number(&self.one(Namespace::SlReq, "bytes")?, "slreq:bytes", u64::MAX)
     }
 
     fn checksums(&self) -> Result<Checksums, BrokenRule> {
         const NAME: &str = "slreq:checksum";
         let mut checksums = Checksums::default();
-        for id in self.all(SLREQ, "checksum") {
-            let algorithm = self.part(id, SLREQ, "algorithm", NAME)?;
-            let value = self.part(id, SLREQ, "value", NAME)?;
+        for id in self.all(Namespace::SlReq, "checksum") {
+            let algorithm = self.part(id, Namespace::SlReq, "algorithm", NAME)?;
+            let value = self.part(id, Namespace::SlReq, "value", NAME)?;
             let algorithm: Algorithm = algorithm
                 .parse()
                 .map_err(|()| broken(NAME, format!("`{}` is unknown", shown(&algorithm))))?;
             let value = match algorithm {
-                Algorithm::Sha1 if !value.is_empty() => as_integer(&value),
+                Algorithm::Sha1 if !value.is_empty() => as_integer(value),
                 _ => value,
             };
             let checksum =
@@ -189,10 +189,10 @@ impl<'d, 'a> Fields<'d, 'a> {
     fn part(
         &self,
         id: NodeId,
-        namespace: &str,
+        namespace: Namespace,
         local: &str,
         name: &str,
-    ) -> Result<String, BrokenRule> {
+    ) -> Result<Cow<'_, str>, BrokenRule> {
         let mut found =
             self.document.child_elements(id).filter(|(_, element)| element.is(namespace, local));
         let (first, _) = found.next().ok_or_else(|| broken(name, format!("it has no {local}")))?;
@@ -208,11 +208,11 @@ impl<'d, 'a> Fields<'d, 'a> {
         checksums: &Checksums,
     ) -> Result<Identifier, BrokenRule> {
         const NAME: &str = "dcterms:identifier";
-        self.one(DCTERMS, "identifier", NAME)?;
+        self.one(Namespace::DcTerms, "identifier")?;
         // As it is written: the field compares it so.
-        let element = self.all(DCTERMS, "identifier").next();
+        let element = self.all(Namespace::DcTerms, "identifier").next();
         let text = element.map_or(Cow::Borrowed(""), |id| self.document.text(id));
-        let about = self.document.attribute(description, RDF, "about").unwrap_or("");
+        let about = self.document.attribute(description, Namespace::Rdf, "about").unwrap_or("");
         if about.strip_prefix('#') != Some(text.as_ref()) {
             let fault = format!("rdf:about is `{}` instead of `#{}`", shown(about), shown(&text));
             return Err(broken("rdf:Description", fault));
@@ -230,20 +230,25 @@ impl<'d, 'a> Fields<'d, 'a> {
 
     fn endorsement(&self) -> Result<Endorsement, BrokenRule> {
         const NAME: &str = "slreq:endorsement";
-        let mut found = self.all(SLREQ, "endorsement");
+        let mut found = self.all(Namespace::SlReq, "endorsement");
         let id = found.next().ok_or_else(|| broken(NAME, "there is none: sign the document"))?;
         if found.next().is_some() {
             return Err(broken(NAME, "there is more than one"));
         }
-        let created = self.part(id, DCTERMS, "created", NAME)?;
+        let created = self.part(id, Namespace::DcTerms, "created", NAME)?;
         let created = created.parse().map_err(|error| broken(NAME, format!("{error}")))?;
-        let endorser = self.document.child_elements(id).find(|(_, e)| e.is(SLREQ, "endorser"));
-        let (endorser, _) = endorser.ok_or_else(|| broken(NAME, "it has no endorser"))?;
-        let email = self.part(endorser, SLREQ, "email", "slreq:endorser")?;
+        let parts_of = |id, local| {
+            let parts = self.document.child_elements(id);
+            parts.filter(move |(_, e)| e.is(Namespace::SlReq, local)).map(|(id, _)| id)
+        };
+        let endorser = parts_of(id, "endorser").next();
+        let endorser = endorser.ok_or_else(|| broken(NAME, "it has no endorser"))?;
+        let part = |local| self.part(endorser, Namespace::SlReq, local, "slreq:endorser");
+        let email = part("email")?;
         let email = email.parse().map_err(|error| broken("slreq:email", format!("{error}")))?;
-        let subject = self.part(endorser, SLREQ, "subject", "slreq:endorser")?;
-        let issuers = self.document.child_elements(endorser).filter(|(_, e)| e.is(SLREQ, "issuer"));
-        let issuers: Vec<String> = issuers.map(|(id, _)| self.text(id)).collect();
+        let subject = part("subject")?.into_owned();
+        let issuers: Vec<String> =
+            parts_of(endorser, "issuer").map(|id| self.text(id).into_owned()).collect();
         if issuers.is_empty() {
             return Err(broken("slreq:endorser", "it has no issuer"));
         }
@@ -251,22 +256,24 @@ impl<'d, 'a> Fields<'d, 'a> {
     }
 
     fn details(&self) -> Result<Details, BrokenRule> {
-        let single = |local: &'static str| {
-            let name = format!("slterms:{local}");
-            let text = self.at_most_one(SLTERMS, local, &name)?;
-            Ok(text.filter(|text| !text.is_empty()))
+        let single = |local| {
+            let text = self.at_most_one(Namespace::SlTerms, local)?;
+            Ok(text.filter(|text| !text.is_empty()).map(Cow::into_owned))
         };
-        let serial = self.at_most_one(SLTERMS, "serial-number", "slterms:serial-number")?;
+        let serial = self.at_most_one(Namespace::SlTerms, "serial-number")?;
         let serial_number =
             serial.map(|text| number(&text, "slterms:serial-number", u64::MAX)).transpose()?;
-        let dc = |local| self.first(DCTERMS, local);
-        let sl = |local| self.first(SLTERMS, local);
+        let deprecated = self.at_most_one(Namespace::SlTerms, "deprecated")?;
+        let first = |namespace, local| self.texts(namespace, local).next().map(Cow::into_owned);
+        let dc = |local| first(Namespace::DcTerms, local);
+        let sl = |local| first(Namespace::SlTerms, local);
+        let list = |namespace, local| self.texts(namespace, local).map(Cow::into_owned).collect();
         Ok(Details {
-            image_type: self.first(DCTERMS, "type").unwrap_or_default(),
+            image_type: dc("type").unwrap_or_default(),
             serial_number,
             version: single("version")?,
             // An empty element deprecates as well as one with a reason.
-            deprecated: self.at_most_one(SLTERMS, "deprecated", "slterms:deprecated")?,
+            deprecated: deprecated.map(Cow::into_owned),
             os: single("os")?,
             os_arch: single("os-arch")?,
             os_version: single("os-version")?,
@@ -275,7 +282,7 @@ impl<'d, 'a> Fields<'d, 'a> {
             disks_bus: sl("disks-bus"),
             format: dc("format"),
             compression: dc("compression").or_else(|| sl("compression")),
-            locations: self.texts(SLTERMS, "location"),
+            locations: list(Namespace::SlTerms, "location"),
             inbound_ports: self.numbers("inbound-port", u64::from(u16::MAX))?,
             outbound_ports: self.numbers("outbound-port", u64::from(u16::MAX))?,
             icmp: self.numbers("icmp", u64::from(u8::MAX))?,
@@ -286,39 +293,38 @@ impl<'d, 'a> Fields<'d, 'a> {
             description: dc("description"),
             creator: dc("creator"),
             publisher: dc("publisher"),
-            replaces: self.texts(DCTERMS, "replaces"),
-            is_replaced_by: self.texts(DCTERMS, "isReplacedBy"),
-            is_version_of: self.texts(DCTERMS, "isVersionOf"),
+            replaces: list(Namespace::DcTerms, "replaces"),
+            is_replaced_by: list(Namespace::DcTerms, "isReplacedBy"),
+            is_version_of: list(Namespace::DcTerms, "isVersionOf"),
         })
     }
 
     fn numbers<T: TryFrom<u64>>(&self, local: &str, max: u64) -> Result<Vec<T>, BrokenRule> {
-        let name = format!("slterms:{local}");
         let mut numbers = Vec::new();
-        for text in self.texts(SLTERMS, local) {
-            let value = number(&text, &name, max)?;
+        for text in self.texts(Namespace::SlTerms, local) {
+            let value = number(&text, &format!("slterms:{local}"), max)?;
             numbers.extend(T::try_from(value).ok());
         }
         Ok(numbers)
     }
 
     fn extensions(&self) -> Vec<Extension> {
-        let ours = [RDF, DCTERMS, SLREQ, SLTERMS, SUQ];
+        let is_ours = |namespace: Namespace| namespace.is_metadata() || namespace == Namespace::Rdf;
         self.properties
             .iter()
-            .filter(|(_, element)| !ours.contains(&element.namespace.as_ref()))
-            .map(|(id, element)| Extension {
-                namespace: element.namespace.clone().into_owned(),
-                name: element.local.to_owned(),
-                text: deep_text(self.document, *id).trim().to_owned(),
+            .filter(|property| !is_ours(property.namespace))
+            .map(|property| Extension {
+                namespace: self.document.namespace_name(property.namespace).to_owned(),
+                name: property.local.to_owned(),
+                text: deep_text(self.document, property.id).trim().to_owned(),
             })
             .collect()
     }
 
     /// `suq:piece-bytes` and `suq:piece-list`, both or none.
     fn pieces(&self) -> Result<Option<PieceList>, BrokenRule> {
-        let bytes = self.at_most_one(SUQ, "piece-bytes", "suq:piece-bytes")?;
-        let digest = self.at_most_one(SUQ, "piece-list", "suq:piece-list")?;
+        let bytes = self.at_most_one(Namespace::Suq, "piece-bytes")?;
+        let digest = self.at_most_one(Namespace::Suq, "piece-list")?;
         match (bytes, digest) {
             (None, None) => Ok(None),
             (Some(bytes), Some(digest)) => {
@@ -340,15 +346,21 @@ const SHA1_DIGITS: usize = 40;
 
 /// A SHA-1 with the zeros it should begin with: the field compares numbers, and
 /// some of its tools lose or add zeros.
-fn as_integer(value: &str) -> String {
-    format!("{:0>SHA1_DIGITS$}", value.trim_start_matches('0'))
+fn as_integer(value: Cow<'_, str>) -> Cow<'_, str> {
+    if value.len() == SHA1_DIGITS {
+        return value;
+    }
+    Cow::Owned(format!("{:0>SHA1_DIGITS$}", value.trim_start_matches('0')))
 }
 
 /// A property of the metadata with parts says that it has them.
 fn plain(document: &Document<'_>, id: NodeId, element: &Element<'_>) -> Result<(), BrokenRule> {
-    let is_ours = [DCTERMS, SLREQ, SLTERMS, SUQ].contains(&element.namespace.as_ref());
+    let is_ours = element.namespace.is_metadata();
     let has_children = document.child_elements(id).next().is_some();
-    if is_ours && has_children && document.attribute(id, RDF, "parseType") != Some("Resource") {
+    if is_ours
+        && has_children
+        && document.attribute(id, Namespace::Rdf, "parseType") != Some("Resource")
+    {
         let fault = "it has children but no rdf:parseType=\"Resource\"";
         return Err(broken(&element.written_name(), fault));
     }

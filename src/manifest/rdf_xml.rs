@@ -7,9 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use super::namespace::{DCTERMS, DSIG, RDF, SLREQ, SLTERMS, SUQ};
+use super::namespace::Namespace;
 use super::rdf::{BrokenRule, broken, shown};
-use super::xml::{Attribute, Document, Element, NodeId, XML_NAMESPACE, is_name};
+use super::xml::{Attribute, Document, Element, NodeId, is_name};
 
 /// Names of the syntax, which name neither a node nor a property.
 const SYNTAX: [&str; 7] = ["RDF", "ID", "about", "parseType", "resource", "nodeID", "datatype"];
@@ -17,21 +17,18 @@ const SYNTAX: [&str; 7] = ["RDF", "ID", "about", "parseType", "resource", "nodeI
 /// Names that earlier versions of RDF had.
 const OLD: [&str; 3] = ["aboutEach", "aboutEachPrefix", "bagID"];
 
-/// The namespaces whose properties must be elements.
-const METADATA: [&str; 4] = [DCTERMS, SLREQ, SLTERMS, SUQ];
-
 /// Checks everything below the root but the signature.
 pub(super) fn check(document: &Document<'_>) -> Result<(), BrokenRule> {
     let root = document.root();
     if let Some(element) = document.element(root) {
         let mut attributes = document.attributes(element).iter();
-        if let Some(other) = attributes.find(|attribute| attribute.namespace != XML_NAMESPACE) {
+        if let Some(other) = attributes.find(|attribute| attribute.namespace != Namespace::Xml) {
             return Err(broken("rdf:RDF", format!("the attribute {} on it", other.local)));
         }
     }
     let mut grammar = Grammar { document, ids: BTreeSet::new() };
     for (id, element) in document.child_elements(root) {
-        if !element.is(DSIG, "Signature") {
+        if !element.is(Namespace::Dsig, "Signature") {
             grammar.node(id, element)?;
         }
     }
@@ -51,10 +48,10 @@ impl<'d, 'a> Grammar<'d, 'a> {
         named(element, &["li"])?;
         let mut subjects = 0;
         for attribute in self.document.attributes(element) {
-            match (attribute.namespace.as_ref(), attribute.local) {
-                (XML_NAMESPACE, _) => {}
-                (RDF, "about") => subjects += 1,
-                (RDF, "ID" | "nodeID") => {
+            match (attribute.namespace, attribute.local) {
+                (Namespace::Xml, _) => {}
+                (Namespace::Rdf, "about") => subjects += 1,
+                (Namespace::Rdf, "ID" | "nodeID") => {
                     subjects += 1;
                     self.identify(&name, attribute)?;
                 }
@@ -86,16 +83,16 @@ impl<'d, 'a> Grammar<'d, 'a> {
         let name = element.written_name();
         let mut others = 0;
         for attribute in attributes {
-            match (attribute.namespace.as_ref(), attribute.local) {
-                (XML_NAMESPACE, _) | (RDF, "parseType" | "datatype" | "resource") => {}
-                (RDF, "ID" | "nodeID") => self.identify(&name, attribute)?,
+            match (attribute.namespace, attribute.local) {
+                (Namespace::Xml, _) | (Namespace::Rdf, "parseType" | "datatype" | "resource") => {}
+                (Namespace::Rdf, "ID" | "nodeID") => self.identify(&name, attribute)?,
                 _ => {
                     property_attribute(&name, attribute)?;
                     others += 1;
                 }
             }
         }
-        let rdf = |local| document.attribute(id, RDF, local);
+        let rdf = |local| document.attribute(id, Namespace::Rdf, local);
         let is_empty = !has_children && !document.has_text(id);
         let refers = rdf("resource").is_some() || rdf("nodeID").is_some();
         let fault = if rdf("resource").is_some() && rdf("nodeID").is_some() {
@@ -171,11 +168,11 @@ impl<'d, 'a> Grammar<'d, 'a> {
 
 /// Refuses elements that RDF/XML has other uses for.
 fn named(element: &Element<'_>, also: &[&str]) -> Result<(), BrokenRule> {
-    if element.namespace.is_empty() {
+    if element.namespace == Namespace::None {
         return Err(broken(&element.written_name(), "it has no namespace"));
     }
-    let is_reserved = SYNTAX.iter().chain(&OLD).chain(also).any(|name| *name == element.local);
-    if element.namespace == RDF && is_reserved {
+    let mut reserved = SYNTAX.iter().chain(&OLD).chain(also);
+    if element.namespace == Namespace::Rdf && reserved.any(|name| *name == element.local) {
         return Err(broken(&element.written_name(), "it must not stand here"));
     }
     Ok(())
@@ -184,13 +181,13 @@ fn named(element: &Element<'_>, also: &[&str]) -> Result<(), BrokenRule> {
 /// An attribute that states a property (§7.2.25).
 fn property_attribute(name: &str, attribute: &Attribute<'_>) -> Result<(), BrokenRule> {
     let local = attribute.local;
-    let namespace = attribute.namespace.as_ref();
+    let namespace = attribute.namespace;
     let reserved = ["Description", "li"];
-    let fault = if namespace.is_empty() {
+    let fault = if namespace == Namespace::None {
         format!("the attribute {local} without a namespace")
-    } else if METADATA.contains(&namespace) {
+    } else if namespace.is_metadata() {
         format!("{}:{local} must be an element, not an attribute", attribute.prefix)
-    } else if namespace == RDF
+    } else if namespace == Namespace::Rdf
         && SYNTAX.iter().chain(&OLD).chain(&reserved).any(|reserved| *reserved == local)
     {
         format!("rdf:{local} is not allowed here")

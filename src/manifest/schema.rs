@@ -2,9 +2,9 @@
 //! of elements and forms of their values. The Marketplace never applied it, and
 //! entries of the field break it; `suq metadata validate --strict` does.
 
-use super::namespace::{DCTERMS, DSIG, RDF, SLREQ, SLTERMS};
+use super::namespace::Namespace;
 use super::rdf::{BrokenRule, broken, shown};
-use super::xml::{Document, Element, NodeId, XML_NAMESPACE};
+use super::xml::{Document, Element, NodeId};
 
 /// Characters of an identifier.
 const IDENTIFIER_LENGTH: usize = 27;
@@ -12,10 +12,11 @@ const IDENTIFIER_LENGTH: usize = 27;
 /// Checks a document that [`super::rdf::read`] has read.
 pub(super) fn check(document: &Document<'_>) -> Result<(), BrokenRule> {
     let mut top = document.child_elements(document.root());
-    let Some((description, _)) = top.next().filter(|(_, e)| e.is(RDF, "Description")) else {
+    let Some((description, _)) = top.next().filter(|(_, e)| e.is(Namespace::Rdf, "Description"))
+    else {
         return Err(broken("rdf:RDF", "rdf:Description must be its first element"));
     };
-    if let Some((_, other)) = top.find(|(_, element)| !element.is(DSIG, "Signature")) {
+    if let Some((_, other)) = top.find(|(_, element)| !element.is(Namespace::Dsig, "Signature")) {
         return Err(broken("rdf:RDF", format!("<{}> is out of place", other.written_name())));
     }
     Schema { document }.description(description)
@@ -23,7 +24,7 @@ pub(super) fn check(document: &Document<'_>) -> Result<(), BrokenRule> {
 
 /// What the order of the schema asks for: namespace, name, whether it may be
 /// left out, and whether it may be repeated.
-type Place = (&'static str, &'static str, bool, bool);
+type Place = (Namespace, &'static str, bool, bool);
 
 struct Schema<'d, 'a> {
     document: &'d Document<'a>,
@@ -31,7 +32,7 @@ struct Schema<'d, 'a> {
 
 impl<'d, 'a> Schema<'d, 'a> {
     fn description(&self, id: NodeId) -> Result<(), BrokenRule> {
-        let about = self.document.attribute(id, RDF, "about").unwrap_or("");
+        let about = self.document.attribute(id, Namespace::Rdf, "about").unwrap_or("");
         let name = about.strip_prefix('#').unwrap_or("");
         let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
         if name.len() != IDENTIFIER_LENGTH || !letters {
@@ -40,11 +41,11 @@ impl<'d, 'a> Schema<'d, 'a> {
         }
         self.attributes(id, "rdf:Description", &["about"])?;
         let order: [Place; 5] = [
-            (RDF, "type", true, false),
-            (DCTERMS, "identifier", false, false),
-            (SLREQ, "bytes", false, false),
-            (SLREQ, "checksum", false, true),
-            (SLREQ, "endorsement", false, false),
+            (Namespace::Rdf, "type", true, false),
+            (Namespace::DcTerms, "identifier", false, false),
+            (Namespace::SlReq, "bytes", false, false),
+            (Namespace::SlReq, "checksum", false, true),
+            (Namespace::SlReq, "endorsement", false, false),
         ];
         // Whatever follows may be of any name.
         self.ordered(id, "rdf:Description", &order)?;
@@ -63,7 +64,7 @@ impl<'d, 'a> Schema<'d, 'a> {
         for (namespace, local, optional, repeated) in order {
             let mut count = 0;
             while (count == 0 || *repeated)
-                && children.next_if(|(_, e)| e.is(namespace, local)).is_some()
+                && children.next_if(|(_, e)| e.is(*namespace, local)).is_some()
             {
                 count += 1;
             }
@@ -90,28 +91,34 @@ impl<'d, 'a> Schema<'d, 'a> {
     /// The form of an element that the schema declares; others are free.
     fn value(&self, id: NodeId, element: &Element<'_>) -> Result<(), BrokenRule> {
         let name = element.written_name();
-        match (element.namespace.as_ref(), element.local) {
-            (SLREQ, "bytes") => self.integer(id, &name, u64::MAX),
-            (SLREQ, "checksum") => {
-                let order = [(SLREQ, "algorithm", false, false), (SLREQ, "value", false, false)];
+        match (element.namespace, element.local) {
+            (Namespace::SlReq, "bytes") => self.integer(id, &name, u64::MAX),
+            (Namespace::SlReq, "checksum") => {
+                let order = [
+                    (Namespace::SlReq, "algorithm", false, false),
+                    (Namespace::SlReq, "value", false, false),
+                ];
                 self.resource(id, &name)?;
                 self.exactly(id, &name, &order)?;
                 self.simple_children(id)
             }
-            (SLREQ, "endorsement") => {
+            (Namespace::SlReq, "endorsement") => {
                 self.resource(id, &name)?;
-                let order = [(DCTERMS, "created", false, false), (SLREQ, "endorser", false, false)];
+                let order = [
+                    (Namespace::DcTerms, "created", false, false),
+                    (Namespace::SlReq, "endorser", false, false),
+                ];
                 self.exactly(id, &name, &order)?;
                 let endorser = self.document.child_elements(id).nth(1);
                 endorser.map_or(Ok(()), |(id, _)| self.endorser(id))
             }
-            (SLTERMS, "serial-number") => self.integer(id, &name, u64::MAX),
-            (SLTERMS, "inbound-port" | "outbound-port") => {
+            (Namespace::SlTerms, "serial-number") => self.integer(id, &name, u64::MAX),
+            (Namespace::SlTerms, "inbound-port" | "outbound-port") => {
                 self.integer(id, &name, u64::from(u16::MAX))
             }
-            (SLTERMS, "icmp") => self.integer(id, &name, u64::from(u8::MAX)),
+            (Namespace::SlTerms, "icmp") => self.integer(id, &name, u64::from(u8::MAX)),
             (
-                SLTERMS,
+                Namespace::SlTerms,
                 "version" | "hypervisor" | "location" | "deprecated" | "os" | "os-arch"
                 | "os-version",
             ) => self.simple(id, &name),
@@ -122,20 +129,20 @@ impl<'d, 'a> Schema<'d, 'a> {
     fn endorser(&self, id: NodeId) -> Result<(), BrokenRule> {
         self.resource(id, "slreq:endorser")?;
         let order = [
-            (SLREQ, "email", false, false),
-            (SLREQ, "subject", false, false),
-            (SLREQ, "issuer", false, true),
+            (Namespace::SlReq, "email", false, false),
+            (Namespace::SlReq, "subject", false, false),
+            (Namespace::SlReq, "issuer", false, true),
         ];
         self.exactly(id, "slreq:endorser", &order)?;
         self.simple_children(id)
     }
 
-    /// Only attributes of RDF, and no other `rdf:parseType` than Resource.
+    /// Only attributes of Namespace::Rdf, and no other `rdf:parseType` than Resource.
     fn resource(&self, id: NodeId, name: &str) -> Result<(), BrokenRule> {
         let Some(element) = self.document.element(id) else { return Ok(()) };
         for attribute in self.document.attributes(element) {
             let resource = attribute.local != "parseType" || attribute.value == "Resource";
-            if attribute.namespace != RDF || !resource {
+            if attribute.namespace != Namespace::Rdf || !resource {
                 let fault = format!("{} `{}`", attribute.local, shown(&attribute.value));
                 return Err(broken(name, fault));
             }
@@ -167,8 +174,9 @@ impl<'d, 'a> Schema<'d, 'a> {
     fn attributes(&self, id: NodeId, name: &str, allowed: &[&str]) -> Result<(), BrokenRule> {
         let Some(element) = self.document.element(id) else { return Ok(()) };
         let other = self.document.attributes(element).iter().find(|attribute| {
-            let listed = attribute.namespace == RDF && allowed.contains(&attribute.local);
-            !listed && attribute.namespace != XML_NAMESPACE
+            let listed =
+                attribute.namespace == Namespace::Rdf && allowed.contains(&attribute.local);
+            !listed && attribute.namespace != Namespace::Xml
         });
         match other {
             None => Ok(()),

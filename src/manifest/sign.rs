@@ -5,16 +5,16 @@ use std::ops::Range;
 
 use data_encoding::BASE64;
 use openssl::ecdsa::EcdsaSig;
-use openssl::hash::hash;
 use openssl::pkey::{Id, PKeyRef, Private};
-use openssl::sign::Signer as OpensslSigner;
+use openssl::pkey_ctx::PkeyCtx;
+use openssl::rsa::Padding;
 
+use super::algorithms::{DigestMethod, ENVELOPED, Method, form_uri, method_for};
 use super::draft::{Draft, IllegalText};
-use super::namespace::{DCTERMS, DSIG, RDF, SLREQ, SLTERMS};
+use super::namespace::{DCTERMS, DSIG, Namespace, RDF, SLREQ, SLTERMS};
 use super::pki::SigningKey;
-use super::signature::{DigestMethod, ENVELOPED, Method, form_uri, method_for};
 use super::xml::c14n::{self, Form};
-use super::xml::{self, Document, Malformed, NodeId, escape_text, is_plain};
+use super::xml::{self, Document, Element, Malformed, NodeId, escape_text, is_plain};
 use super::{Signed, Unverified, Verifier};
 use crate::model::{Email, Timestamp};
 
@@ -139,26 +139,28 @@ fn endorse(text: &str, endorsement: &str, reason: Option<&str>) -> Result<String
     let missing = |what: &str| SignError::Document(format!("it has no {what}"));
     let root = document.root();
     let mut cuts: Vec<(Range<usize>, String)> =
-        spans(&document, root, DSIG, "Signature").map(|span| (span, String::new())).collect();
+        spans(&document, root, Namespace::Dsig, "Signature")
+            .map(|span| (span, String::new()))
+            .collect();
     let description = document
         .child_elements(root)
-        .find(|(_, element)| element.is(RDF, "Description"))
+        .find(|(_, element)| element.is(Namespace::Rdf, "Description"))
         .map(|(id, _)| id)
         .ok_or_else(|| missing("rdf:Description"))?;
-    let mut endorsements = spans(&document, description, SLREQ, "endorsement");
+    let mut endorsements = spans(&document, description, Namespace::SlReq, "endorsement");
     match endorsements.next() {
         Some(span) => cuts.push((span, endorsement.to_owned())),
         None => {
-            let last = spans(&document, description, SLREQ, "checksum").last();
+            let last = spans(&document, description, Namespace::SlReq, "checksum").last();
             let end = last.ok_or_else(|| missing("slreq:checksum"))?.end;
             cuts.push((end..end, format!("\n{endorsement}")));
         }
     }
     cuts.extend(endorsements.map(|span| (span, String::new())));
     if let Some(reason) = reason {
-        let earlier = spans(&document, description, SLTERMS, "deprecated");
+        let earlier = spans(&document, description, Namespace::SlTerms, "deprecated");
         cuts.extend(earlier.map(|span| (span, String::new())));
-        let end = document.element(description).map_or(0, |element| element.content_end);
+        let end = document.element(description).map_or(0, Element::content_end);
         let reason = escape_text(reason);
         let element = format!(
             "<slterms:deprecated xmlns:slterms=\"{SLTERMS}\">{reason}</slterms:deprecated>\n"
@@ -171,11 +173,11 @@ fn endorse(text: &str, endorsement: &str, reason: Option<&str>) -> Result<String
 fn spans<'d>(
     document: &'d Document<'_>,
     parent: NodeId,
-    namespace: &'static str,
+    namespace: Namespace,
     local: &'static str,
 ) -> impl Iterator<Item = Range<usize>> + 'd {
     let children = document.child_elements(parent);
-    children.filter(move |(_, e)| e.is(namespace, local)).map(|(_, e)| e.span.clone())
+    children.filter(move |(_, e)| e.is(namespace, local)).map(|(_, e)| e.span())
 }
 
 fn replace(text: &str, mut cuts: Vec<(Range<usize>, String)>) -> String {
@@ -204,18 +206,20 @@ fn sign_endorsed(text: &str, key: &SigningKey, style: SigningStyle) -> Result<Si
     };
     let method = method_for(key.private().id(), digest_method).ok_or(SignError::Key)?;
     let document = xml::parse(text)?;
-    let covered = c14n::document_without(&document, None, document_form.unwrap_or(Form::INCLUSIVE));
-    let digest = BASE64.encode(&hash(digest_method.openssl(), &covered)?);
-    let end = document.element(document.root()).map_or(0, |root| root.content_end);
+    let form = document_form.unwrap_or(Form::INCLUSIVE);
+    let covered = c14n::document_without(&document, None, form)?;
+    let digest = BASE64.encode(&digest_method.of(covered.as_bytes()));
+    let end = document.element(document.root()).map_or(0, Element::content_end);
 
     // The value is taken over SignedInfo in its place, because inclusive C14N
     // looks at its ancestors.
     let info = signed_info(method, digest_method, &digest, info_form, document_form);
     let unsigned = insert(text, end, &signature(&info, "", key));
     let in_place = xml::parse(&unsigned)?;
-    let octets = signed_info_octets(&in_place, info_form)
+    let info_element = info_of(&in_place)
         .ok_or_else(|| SignError::Document("its root holds no signature".to_owned()))?;
-    let value = BASE64.encode(&sign_octets(key.private(), method, &octets)?);
+    let octets = c14n::element(&in_place, info_element, info_form)?;
+    let value = BASE64.encode(&sign_octets(key.private(), method, octets.as_bytes())?);
     let signed = insert(text, end, &signature(&info, &lines(&value), key));
     Ok(Signed { verified: Verifier::new().verify(signed.as_bytes())? })
 }
@@ -224,10 +228,10 @@ fn insert(text: &str, at: usize, what: &str) -> String {
     [&text[..at], what, &text[at..]].concat()
 }
 
-fn signed_info_octets(document: &Document<'_>, form: Form) -> Option<Vec<u8>> {
+/// The `ds:SignedInfo` of a document whose last element is its signature.
+fn info_of(document: &Document<'_>) -> Option<NodeId> {
     let (signature, _) = document.child_elements(document.root()).last()?;
-    let (info, _) = document.child_elements(signature).next()?;
-    Some(c14n::element(document, info, form))
+    document.child_elements(signature).next().map(|(info, _)| info)
 }
 
 fn signed_info(
@@ -283,8 +287,14 @@ fn sign_octets(
     method: &Method,
     octets: &[u8],
 ) -> Result<Vec<u8>, SignError> {
-    let mut signer = OpensslSigner::new(method.digest.openssl(), key)?;
-    let value = signer.sign_oneshot_to_vec(octets)?;
+    let mut context = PkeyCtx::new(key)?;
+    context.sign_init()?;
+    if method.key == Id::RSA {
+        context.set_rsa_padding(Padding::PKCS1)?;
+    }
+    context.set_signature_md(method.digest.openssl())?;
+    let mut value = Vec::new();
+    context.sign_to_vec(&method.digest.of(octets), &mut value)?;
     if method.key != Id::EC {
         return Ok(value);
     }

@@ -4,10 +4,9 @@
 //! cannot be misunderstood. Names: <https://www.w3.org/TR/xmldsig-core1/>.
 
 use data_encoding::BASE64;
-use openssl::hash::MessageDigest;
-use openssl::pkey::Id;
 
-use super::namespace::DSIG;
+use super::algorithms::{DigestMethod, ENVELOPED, Method, form_named, method_named};
+use super::namespace::Namespace;
 use super::xml::c14n::Form;
 use super::xml::{Document, NodeId};
 
@@ -52,101 +51,6 @@ pub enum BadSignature {
     },
 }
 
-/// A signature algorithm: the kind of key and the digest.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Method {
-    pub(super) key: Id,
-    pub(super) digest: DigestMethod,
-    pub(super) uri: &'static str,
-    pub(super) name: &'static str,
-}
-
-/// A digest algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DigestMethod {
-    Sha1,
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-impl DigestMethod {
-    pub(super) fn openssl(self) -> MessageDigest {
-        match self {
-            DigestMethod::Sha1 => MessageDigest::sha1(),
-            DigestMethod::Sha256 => MessageDigest::sha256(),
-            DigestMethod::Sha384 => MessageDigest::sha384(),
-            DigestMethod::Sha512 => MessageDigest::sha512(),
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            DigestMethod::Sha1 => "SHA-1",
-            DigestMethod::Sha256 => "SHA-256",
-            DigestMethod::Sha384 => "SHA-384",
-            DigestMethod::Sha512 => "SHA-512",
-        }
-    }
-
-    pub(super) fn uri(self) -> &'static str {
-        match self {
-            DigestMethod::Sha1 => "http://www.w3.org/2000/09/xmldsig#sha1",
-            DigestMethod::Sha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
-            DigestMethod::Sha384 => "http://www.w3.org/2001/04/xmldsig-more#sha384",
-            DigestMethod::Sha512 => "http://www.w3.org/2001/04/xmlenc#sha512",
-        }
-    }
-
-    fn from_uri(uri: &str) -> Option<DigestMethod> {
-        use DigestMethod::{Sha1, Sha256, Sha384, Sha512};
-        [Sha1, Sha256, Sha384, Sha512].into_iter().find(|method| method.uri() == uri)
-    }
-}
-
-macro_rules! method {
-    ($key:ident, $digest:ident, $uri:literal, $name:literal) => {
-        Method { key: Id::$key, digest: DigestMethod::$digest, uri: $uri, name: $name }
-    };
-}
-
-const METHODS: [Method; 8] = [
-    method!(RSA, Sha256, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "RSA-SHA256"),
-    method!(RSA, Sha384, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "RSA-SHA384"),
-    method!(RSA, Sha512, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512", "RSA-SHA512"),
-    method!(EC, Sha256, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "ECDSA-SHA256"),
-    method!(EC, Sha384, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "ECDSA-SHA384"),
-    method!(EC, Sha512, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512", "ECDSA-SHA512"),
-    method!(RSA, Sha1, "http://www.w3.org/2000/09/xmldsig#rsa-sha1", "RSA-SHA1"),
-    method!(DSA, Sha1, "http://www.w3.org/2000/09/xmldsig#dsa-sha1", "DSA-SHA1"),
-];
-
-/// The method for a kind of key and a digest.
-pub(super) fn method_for(key: Id, digest: DigestMethod) -> Option<&'static Method> {
-    METHODS.iter().find(|method| method.key == key && method.digest == digest)
-}
-
-/// The four canonical forms by their names.
-const FORMS: [(&str, Form); 4] = [
-    ("http://www.w3.org/TR/2001/REC-xml-c14n-20010315", Form { exclusive: false, comments: false }),
-    (
-        "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
-        Form { exclusive: false, comments: true },
-    ),
-    ("http://www.w3.org/2001/10/xml-exc-c14n#", Form { exclusive: true, comments: false }),
-    (
-        "http://www.w3.org/2001/10/xml-exc-c14n#WithComments",
-        Form { exclusive: true, comments: true },
-    ),
-];
-
-/// The name of a canonical form.
-pub(super) fn form_uri(form: Form) -> &'static str {
-    FORMS.iter().find(|(_, other)| *other == form).map_or("", |(uri, _)| uri)
-}
-
-pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-
 /// A signature as it is written, of the accepted form and not yet checked.
 #[derive(Debug)]
 pub(super) struct Signature {
@@ -169,9 +73,9 @@ pub(super) fn read(document: &Document<'_>) -> Result<Signature, BadSignature> {
     let (element, _) = document
         .child_elements(root)
         .last()
-        .filter(|(_, element)| element.is(DSIG, "Signature"))
+        .filter(|(_, element)| element.is(Namespace::Dsig, "Signature"))
         .ok_or(BadSignature::Missing)?;
-    if document.elements().filter(|element| element.is(DSIG, "Signature")).count() > 1 {
+    if document.elements().filter(|element| element.is(Namespace::Dsig, "Signature")).count() > 1 {
         return Err(form("there is more than one ds:Signature"));
     }
     Reader { document }.signature(element)
@@ -198,10 +102,8 @@ impl Reader<'_, '_> {
         let algorithm = self.algorithm(canonicalization)?;
         let signed_info_form = form_of(algorithm, "canonicalisation")?;
         let algorithm = self.algorithm(method)?;
-        let method = METHODS
-            .iter()
-            .find(|method| method.uri == algorithm)
-            .ok_or_else(|| unaccepted("signature method", algorithm))?;
+        let method =
+            method_named(algorithm).ok_or_else(|| unaccepted("signature method", algorithm))?;
         let (document_form, digest_method, digest) = self.reference(reference)?;
         Ok(Signature {
             element,
@@ -217,7 +119,7 @@ impl Reader<'_, '_> {
     }
 
     fn reference(&self, id: NodeId) -> Result<(Form, DigestMethod, Vec<u8>), BadSignature> {
-        let uri = self.document.attribute(id, "", "URI");
+        let uri = self.document.attribute(id, Namespace::None, "URI");
         if uri != Some("") {
             return Err(form("the reference must cover the whole document (URI=\"\")"));
         }
@@ -236,7 +138,7 @@ impl Reader<'_, '_> {
         self.only_attributes(id, &[])?;
         self.no_text(id)?;
         let mut transforms = self.document.child_elements(id);
-        let mut next = || transforms.next().filter(|(_, e)| e.is(DSIG, "Transform"));
+        let mut next = || transforms.next().filter(|(_, e)| e.is(Namespace::Dsig, "Transform"));
         let Some((first, _)) = next() else {
             return Err(form("the reference has no transforms"));
         };
@@ -255,7 +157,7 @@ impl Reader<'_, '_> {
             return Err(form("the reference has more than two transforms, or others than those"));
         }
         let all = self.document.child_elements(id);
-        if all.filter(|(_, element)| !element.is(DSIG, "Transform")).count() > 0 {
+        if all.filter(|(_, element)| !element.is(Namespace::Dsig, "Transform")).count() > 0 {
             return Err(form("a foreign element among the transforms"));
         }
         Ok(document_form)
@@ -267,7 +169,7 @@ impl Reader<'_, '_> {
         self.no_text(data)?;
         let mut certificates = Vec::new();
         for (id, element) in self.document.child_elements(data) {
-            if !element.is(DSIG, "X509Certificate") {
+            if !element.is(Namespace::Dsig, "X509Certificate") {
                 return Err(form(format!("<{}> in X509Data", element.written_name())));
             }
             if certificates.len() >= MAX_CERTIFICATES {
@@ -297,7 +199,7 @@ impl Reader<'_, '_> {
         let mut children = self.document.child_elements(id);
         for (place, name) in found.iter_mut().zip(names) {
             match children.next() {
-                Some((child, element)) if element.is(DSIG, name) => *place = child,
+                Some((child, element)) if element.is(Namespace::Dsig, name) => *place = child,
                 Some((_, element)) => {
                     let other = element.written_name();
                     return Err(form(format!("<{other}> instead of {name} in {parent}")));
@@ -321,7 +223,7 @@ impl Reader<'_, '_> {
         if self.document.child_elements(id).next().is_some() {
             return Err(form(format!("{name} has parameters, which are not accepted")));
         }
-        let algorithm = self.document.attribute(id, "", "Algorithm");
+        let algorithm = self.document.attribute(id, Namespace::None, "Algorithm");
         algorithm.ok_or_else(|| form(format!("{name} has no Algorithm")))
     }
 
@@ -333,13 +235,12 @@ impl Reader<'_, '_> {
         if self.document.children(id).nth(1).is_some() {
             return Err(form(format!("{name} holds something besides base64")));
         }
-        let text: Vec<u8> = self
-            .document
-            .text(id)
-            .bytes()
-            .filter(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-            .collect();
-        BASE64.decode(&text).map_err(|error| form(format!("{name} is not base64: {error}")))
+        let text = self.document.text(id);
+        let mut joined = Vec::with_capacity(text.len());
+        for line in text.as_bytes().split(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+            joined.extend_from_slice(line);
+        }
+        BASE64.decode(&joined).map_err(|error| form(format!("{name} is not base64: {error}")))
     }
 
     fn only_attributes(&self, id: NodeId, allowed: &[&str]) -> Result<(), BadSignature> {
@@ -348,7 +249,7 @@ impl Reader<'_, '_> {
             .document
             .attributes(element)
             .iter()
-            .find(|a| !a.namespace.is_empty() || !allowed.contains(&a.local));
+            .find(|a| a.namespace != Namespace::None || !allowed.contains(&a.local));
         match other {
             None => Ok(()),
             Some(other) => Err(form(format!("the attribute {} on {}", other.local, self.name(id)))),
@@ -369,9 +270,5 @@ impl Reader<'_, '_> {
 }
 
 fn form_of(uri: &str, what: &'static str) -> Result<Form, BadSignature> {
-    FORMS
-        .iter()
-        .find(|(other, _)| *other == uri)
-        .map(|(_, form)| *form)
-        .ok_or_else(|| unaccepted(what, uri))
+    form_named(uri).ok_or_else(|| unaccepted(what, uri))
 }

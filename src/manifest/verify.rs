@@ -5,13 +5,13 @@ use std::sync::Arc;
 use openssl::bn::BigNum;
 use openssl::dsa::DsaSig;
 use openssl::ecdsa::EcdsaSig;
-use openssl::hash::hash;
-use openssl::pkey::{Id, PKeyRef, Public};
+use openssl::pkey::Id;
 
-use super::pki::{Certificate, CertificateCache};
+use super::algorithms::DigestMethod;
+use super::pki::{Certificate, CertificateCache, VerifyingKey};
 use super::rdf::{self, BrokenRule};
 use super::schema;
-use super::signature::{self, BadSignature, DigestMethod, Signature};
+use super::signature::{self, BadSignature, Signature};
 use super::xml::{self, Malformed, c14n};
 use super::{Manifest, Profile, Signer, Verified};
 use crate::model::{ContentId, Sha256};
@@ -62,21 +62,21 @@ impl Verifier {
         let signature = signature::read(&document)?;
         let certificate = self.leaf(&signature)?;
         let form = signature.document_form;
-        let covered = c14n::document_without(&document, Some(signature.element), form);
-        if digest(signature.digest_method, &covered)? != signature.digest {
+        let covered = c14n::document_without(&document, Some(signature.element), form)?;
+        if signature.digest_method.of(covered.as_bytes()) != signature.digest {
             return Err(BadSignature::Digest.into());
         }
         let signed_info =
-            c14n::element(&document, signature.signed_info, signature.signed_info_form);
-        if !holds(&signature, certificate.public_key(), &signed_info) {
+            c14n::element(&document, signature.signed_info, signature.signed_info_form)?;
+        if !holds(&signature, certificate.public_key(), signed_info.as_bytes()) {
             return Err(BadSignature::Signature.into());
         }
         // Only what was digested is read: the canonical octets, not the file.
-        let manifest = parse_covered(&covered)?;
+        let manifest = rdf::read(&xml::parse(&covered)?)?;
         check_identity(&manifest, &certificate)?;
         let covered = match (signature.digest_method, signature.digest.as_slice().try_into()) {
             (DigestMethod::Sha256, Ok(digest)) => Sha256::from_bytes(digest),
-            _ => Sha256::of(&covered),
+            _ => Sha256::of(covered.as_bytes()),
         };
         let content_id = ContentId::of(&covered, &certificate.sha256());
         Ok(Verified {
@@ -110,46 +110,26 @@ pub fn check_schema(octets: &[u8]) -> Result<(), Unverified> {
     Ok(schema::check(&xml::parse(&text)?)?)
 }
 
-fn parse_covered(covered: &[u8]) -> Result<Manifest, Unverified> {
-    let text = xml::decode(covered)?;
-    let document = xml::parse(&text)?;
-    Ok(rdf::read(&document)?)
-}
-
-fn digest(method: DigestMethod, octets: &[u8]) -> Result<Vec<u8>, BadSignature> {
-    hash(method.openssl(), octets)
-        .map(|digest| digest.to_vec())
-        .map_err(|error| BadSignature::Form(error.to_string()))
-}
-
-/// True when the value was made with the key over the octets. Whatever OpenSSL
-/// cannot make sense of does not hold.
-fn holds(signature: &Signature, key: &PKeyRef<Public>, octets: &[u8]) -> bool {
+/// True when the value was made with the key over the octets.
+fn holds(signature: &Signature, key: &VerifyingKey, octets: &[u8]) -> bool {
     let method = signature.method;
-    if key.id() != method.key {
+    let is_long_enough = method.key == Id::EC || key.bits() >= MIN_RSA_BITS;
+    if key.id() != method.key || !is_long_enough {
         return false;
     }
-    match method.key {
-        Id::RSA => {
-            key.bits() >= MIN_RSA_BITS && verify_with(signature, key, octets, &signature.value)
-        }
+    let der = match method.key {
         Id::EC => halves(&signature.value)
-            .and_then(|(r, s)| EcdsaSig::from_private_components(r, s).ok()?.to_der().ok())
-            .is_some_and(|der| verify_with(signature, key, octets, &der)),
+            .and_then(|(r, s)| EcdsaSig::from_private_components(r, s).ok()?.to_der().ok()),
         Id::DSA => halves(&signature.value)
-            .and_then(|(r, s)| DsaSig::from_private_components(r, s).ok()?.to_der().ok())
-            .is_some_and(|der| {
-                key.bits() >= MIN_RSA_BITS && verify_with(signature, key, octets, &der)
-            }),
-        _ => false,
-    }
-}
-
-fn verify_with(signature: &Signature, key: &PKeyRef<Public>, octets: &[u8], value: &[u8]) -> bool {
-    let digest = signature.method.digest.openssl();
-    openssl::sign::Verifier::new(digest, key)
-        .and_then(|mut verifier| verifier.verify_oneshot(value, octets))
-        .unwrap_or(false)
+            .and_then(|(r, s)| DsaSig::from_private_components(r, s).ok()?.to_der().ok()),
+        _ => None,
+    };
+    let value = match (method.key, &der) {
+        (Id::RSA, _) => &signature.value,
+        (_, Some(der)) => der,
+        (_, None) => return false,
+    };
+    key.holds(method.digest, &method.digest.of(octets), value)
 }
 
 /// XML Signature writes ECDSA and DSA values as r and s, each of half the length.

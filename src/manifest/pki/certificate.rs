@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, PKeyRef, Public};
 use openssl::x509::{X509, X509NameRef};
 
-use super::names;
+use super::{VerifyingKey, names};
 use crate::model::{Sha256, Timestamp};
 
 /// Octets that are not a certificate we can use.
@@ -27,7 +26,7 @@ pub struct Certificate {
     der: Arc<[u8]>,
     sha256: Sha256,
     x509: X509,
-    public_key: PKey<Public>,
+    public_key: VerifyingKey,
     subject: String,
     issuer: String,
     emails: Vec<String>,
@@ -58,7 +57,7 @@ impl Certificate {
         let proxy = der.windows(PROXY_CERT_INFO.len()).any(|window| window == PROXY_CERT_INFO);
         Ok(Certificate {
             sha256: Sha256::of(&der),
-            public_key: x509.public_key().map_err(openssl)?,
+            public_key: VerifyingKey::new(x509.public_key().map_err(openssl)?),
             emails: emails(&x509),
             not_before: time(x509.not_before())?,
             not_after: time(x509.not_after())?,
@@ -117,7 +116,7 @@ impl Certificate {
     }
 
     /// The key it certifies.
-    pub fn public_key(&self) -> &PKeyRef<Public> {
+    pub fn public_key(&self) -> &VerifyingKey {
         &self.public_key
     }
 

@@ -76,7 +76,7 @@ impl SigningKey {
         chain: Vec<X509>,
     ) -> Result<SigningKey, KeyError> {
         let certificate = Certificate::from_x509(certificate)?;
-        if !certificate.public_key().public_eq(&private) {
+        if !certificate.public_key().as_openssl().public_eq(&private) {
             return Err(KeyError::Mismatch);
         }
         let mut others = Vec::new();

@@ -7,6 +7,7 @@ mod certificate;
 mod chain;
 mod key;
 mod names;
+mod public_key;
 mod signing_policy;
 
 pub use anchors::{AnchorFile, AnchorView, Anchors, BadAnchor, RevocationView};
@@ -14,3 +15,4 @@ pub use cache::CertificateCache;
 pub use certificate::{BadCertificate, Certificate};
 pub use chain::{Explanation, Link};
 pub use key::{KeyError, Password, SigningKey};
+pub use public_key::VerifyingKey;

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::MAX_ATTRIBUTES;
-use super::characters::{is_space, resolve_reference, split_name};
+use super::characters::{contains_octet, is_space, resolve_reference, split_name};
 
 /// An attribute before its prefix is resolved.
 pub(super) struct Written<'a> {
@@ -12,58 +14,64 @@ pub(super) struct Written<'a> {
     pub(super) value: Cow<'a, str>,
 }
 
-/// Appends the `name="value"` pairs (XML 1.0 §3.1), each after white space. The
-/// error says what is wrong.
-pub(super) fn read<'a>(mut rest: &'a str, attributes: &mut Vec<Written<'a>>) -> Result<(), String> {
-    loop {
-        let trimmed = rest.trim_start_matches(is_space);
+/// The `name="value"` pairs of a tag (XML 1.0 §3.1), each after white space.
+pub(super) struct Pairs<'a> {
+    rest: &'a str,
+    count: usize,
+}
+
+impl<'a> Pairs<'a> {
+    /// The pairs after the name of a tag.
+    pub(super) fn of(rest: &'a str) -> Pairs<'a> {
+        Pairs { rest, count: 0 }
+    }
+
+    /// The next pair. The error says what is wrong.
+    pub(super) fn next(&mut self) -> Result<Option<Written<'a>>, String> {
+        let trimmed = self.rest.trim_start_matches(is_space);
         if trimmed.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        if trimmed.len() == rest.len() {
+        if trimmed.len() == self.rest.len() {
             return Err("white space is missing between attributes".to_owned());
         }
-        let (attribute, after) = read_one(trimmed)?;
-        let same = |other: &Written<'_>| {
-            other.local == attribute.local && other.prefix == attribute.prefix
-        };
-        if attributes.iter().any(same) {
-            return Err(format!("the attribute `{}` is repeated", attribute.local));
-        }
-        if attributes.len() >= MAX_ATTRIBUTES {
+        if self.count >= MAX_ATTRIBUTES {
             return Err(format!("more than {MAX_ATTRIBUTES} attributes on one element"));
         }
-        attributes.push(attribute);
-        rest = after;
+        self.count += 1;
+        let (attribute, after) = read_one(trimmed)?;
+        self.rest = after;
+        Ok(Some(attribute))
     }
 }
 
 fn read_one(text: &str) -> Result<(Written<'_>, &str), String> {
-    let end = text.find(|c| is_space(c) || c == '=').ok_or("an attribute has no value")?;
-    let name = &text[..end];
+    let ends_name = |byte: u8| matches!(byte, b'=' | b' ' | b'\t' | b'\n');
+    let end = text.bytes().position(ends_name).ok_or("an attribute has no value")?;
+    let (name, after) = text.split_at(end);
     let (prefix, local) =
         split_name(name).ok_or_else(|| format!("`{name}` is not an attribute name"))?;
-    let after = text[end..].trim_start_matches(is_space);
     let after = after
+        .trim_start_matches(is_space)
         .strip_prefix('=')
         .ok_or_else(|| format!("the attribute `{name}` has no value"))?
         .trim_start_matches(is_space);
-    let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let quote = after.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''));
     let quote = quote.ok_or_else(|| format!("the value of `{name}` is not in quotes"))?;
-    let (raw, rest) = after[1..]
-        .split_once(quote)
+    let after = &after[1..];
+    let end = memchr(quote, after.as_bytes())
         .ok_or_else(|| format!("the value of `{name}` has no closing quote"))?;
-    Ok((Written { prefix, local, value: normalise(raw, name)? }, rest))
+    Ok((Written { prefix, local, value: normalise(&after[..end], name)? }, &after[end + 1..]))
 }
 
 /// Attribute-value normalisation of XML 1.0 §3.3.3 for attributes without a
 /// declared type.
 fn normalise<'a>(raw: &'a str, name: &str) -> Result<Cow<'a, str>, String> {
+    if !contains_octet(raw, |byte| matches!(byte, b'<' | b'&' | b'\t' | b'\n')) {
+        return Ok(Cow::Borrowed(raw));
+    }
     if raw.contains('<') {
         return Err(format!("the value of `{name}` contains `<`"));
-    }
-    if !raw.contains(['&', '\t', '\n']) {
-        return Ok(Cow::Borrowed(raw));
     }
     let mut value = String::with_capacity(raw.len());
     let mut rest = raw;

@@ -4,8 +4,11 @@
 //! <https://www.w3.org/TR/2002/REC-xml-exc-c14n-20020718/>, for a whole
 //! document less one element, and for one element.
 
-use super::XML_NAMESPACE;
+use super::characters::contains_octet;
+use super::parser::Malformed;
 use super::tree::{Attribute, Document, Element, Node, NodeId};
+use crate::manifest::namespace::Namespace;
+use crate::wire::MAX_DOCUMENT_BYTES;
 
 /// One of the four canonical forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +24,12 @@ impl Form {
     pub(in crate::manifest) const INCLUSIVE: Form = Form { exclusive: false, comments: false };
 }
 
-/// The canonical octets of a document without one of its elements.
+/// The canonical form of a document without one of its elements.
 pub(in crate::manifest) fn document_without(
     document: &Document<'_>,
     left_out: Option<NodeId>,
     form: Form,
-) -> Vec<u8> {
+) -> Result<String, Malformed> {
     let mut writer = Writer::new(document, left_out, form);
     let mut before_root = true;
     for id in document.top() {
@@ -39,63 +42,74 @@ pub(in crate::manifest) fn document_without(
             continue;
         }
         if !is_root && !before_root {
-            writer.out.push(b'\n');
+            writer.out.push('\n');
         }
         writer.node(id, is_root);
         if is_root {
             before_root = false;
         } else if before_root {
-            writer.out.push(b'\n');
+            writer.out.push('\n');
         }
     }
-    writer.out
+    writer.finish()
 }
 
-/// The canonical octets of one element.
-pub(in crate::manifest) fn element(document: &Document<'_>, id: NodeId, form: Form) -> Vec<u8> {
+/// The canonical form of one element.
+pub(in crate::manifest) fn element(
+    document: &Document<'_>,
+    id: NodeId,
+    form: Form,
+) -> Result<String, Malformed> {
     let mut writer = Writer::new(document, None, form);
-    let mut ancestors: Vec<&Element<'_>> = Vec::new();
-    let mut next = document.element(id).and_then(|element| element.parent);
-    while let Some(element) = next.and_then(|id| document.element(id)) {
-        ancestors.push(element);
-        next = element.parent;
-    }
-    for ancestor in ancestors.iter().rev() {
+    for ancestor in document.ancestors(id) {
         writer.declare(ancestor);
+        let attributes = document.attributes(ancestor).iter();
+        if !form.exclusive {
+            let is_xml = |attribute: &&Attribute<'_>| attribute.namespace == Namespace::Xml;
+            writer.inherited.extend(attributes.filter(is_xml));
+        }
     }
-    if !form.exclusive {
-        // Nearest first: what an inner element says hides what an outer one does.
-        writer.inherited = ancestors
-            .iter()
-            .flat_map(|ancestor| document.attributes(ancestor))
-            .filter(|attribute| attribute.namespace == XML_NAMESPACE)
-            .collect();
-    }
+    // Nearest first: what an inner element says hides what an outer one does.
+    writer.inherited.reverse();
     writer.node(id, true);
-    writer.out
+    writer.finish()
 }
 
 struct Writer<'d, 'a> {
     document: &'d Document<'a>,
     left_out: Option<NodeId>,
     form: Form,
-    out: Vec<u8>,
-    /// Declarations in scope in the document, innermost last.
-    scope: Vec<(&'d str, &'d str)>,
+    out: String,
+    /// Declarations in scope in the document at the first element, innermost last.
+    scope: Vec<(&'d str, Namespace)>,
     /// Declarations in scope in the output, innermost last.
-    rendered: Vec<(&'d str, &'d str)>,
+    rendered: Vec<(&'d str, Namespace)>,
     /// `xml:` attributes of the ancestors of the first element.
     inherited: Vec<&'d Attribute<'a>>,
 }
 
 impl<'d, 'a> Writer<'d, 'a> {
     fn new(document: &'d Document<'a>, left_out: Option<NodeId>, form: Form) -> Self {
-        let (out, scope, rendered) = (Vec::with_capacity(8192), Vec::new(), Vec::new());
+        let (out, scope, rendered) = (String::with_capacity(8192), Vec::new(), Vec::new());
         Writer { document, left_out, form, out, scope, rendered, inherited: Vec::new() }
     }
 
+    fn finish(self) -> Result<String, Malformed> {
+        if self.is_too_long() {
+            let fault = format!("its canonical form has more than {MAX_DOCUMENT_BYTES} bytes");
+            return Err(Malformed { line: 1, fault });
+        }
+        Ok(self.out)
+    }
+
+    /// The exclusive form repeats declarations: a long namespace name that each
+    /// of many elements uses would fill the memory.
+    fn is_too_long(&self) -> bool {
+        self.out.len() > MAX_DOCUMENT_BYTES
+    }
+
     fn node(&mut self, id: NodeId, is_first: bool) {
-        if self.left_out == Some(id) {
+        if self.left_out == Some(id) || self.is_too_long() {
             return;
         }
         let document = self.document;
@@ -113,7 +127,7 @@ impl<'d, 'a> Writer<'d, 'a> {
 
     fn write(&mut self, parts: &[&str]) {
         for part in parts {
-            self.out.extend_from_slice(part.as_bytes());
+            self.out.push_str(part);
         }
     }
 
@@ -126,13 +140,15 @@ impl<'d, 'a> Writer<'d, 'a> {
 
     fn declare(&mut self, element: &'d Element<'a>) {
         for declaration in self.document.declarations(element) {
-            self.scope.push((declaration.prefix, &declaration.name));
+            self.scope.push((declaration.prefix, declaration.namespace));
         }
     }
 
     fn element(&mut self, id: NodeId, element: &'d Element<'a>, is_first: bool) {
-        let (scope, rendered) = (self.scope.len(), self.rendered.len());
-        self.declare(element);
+        let rendered = self.rendered.len();
+        if is_first {
+            self.declare(element);
+        }
         self.write(&["<"]);
         self.name(element.prefix, element.local);
         self.namespaces(element, is_first);
@@ -144,51 +160,49 @@ impl<'d, 'a> Writer<'d, 'a> {
         self.write(&["</"]);
         self.name(element.prefix, element.local);
         self.write(&[">"]);
-        self.scope.truncate(scope);
         self.rendered.truncate(rendered);
     }
 
     /// Writes the declarations that the output needs here, by prefix.
     fn namespaces(&mut self, element: &'d Element<'a>, is_first: bool) {
         let attributes = self.document.attributes(element);
+        let own = (element.prefix, element.namespace);
         if self.form.exclusive && attributes.iter().all(|attribute| attribute.prefix.is_empty()) {
             // Most elements: only their own prefix.
-            return self.namespace(element.prefix);
+            return self.declaration(own);
         }
-        let mut prefixes: Vec<&'d str> = if self.form.exclusive {
-            let used = attributes.iter().map(|attribute| attribute.prefix);
-            let used = used.filter(|prefix| !prefix.is_empty());
-            std::iter::once(element.prefix).chain(used).collect()
+        let mut needed: Vec<(&'d str, Namespace)> = if self.form.exclusive {
+            let used = attributes.iter().filter(|attribute| !attribute.prefix.is_empty());
+            let used = used.map(|attribute| (attribute.prefix, attribute.namespace));
+            std::iter::once(own).chain(used).collect()
         } else if is_first {
-            self.scope.iter().map(|(prefix, _)| *prefix).collect()
+            // Innermost first, so that it is the one that is kept.
+            self.scope.iter().rev().copied().collect()
         } else {
             let declarations = self.document.declarations(element).iter();
-            declarations.map(|declaration| declaration.prefix).collect()
+            declarations.map(|declared| (declared.prefix, declared.namespace)).collect()
         };
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        for prefix in prefixes {
-            self.namespace(prefix);
+        needed.sort_by_key(|(prefix, _)| *prefix);
+        needed.dedup_by_key(|(prefix, _)| *prefix);
+        for declaration in needed {
+            self.declaration(declaration);
         }
     }
 
     /// Writes one declaration, unless the output already has it here.
-    fn namespace(&mut self, prefix: &'d str) {
-        if prefix == "xml" {
+    fn declaration(&mut self, (prefix, namespace): (&'d str, Namespace)) {
+        let mut shown = self.rendered.iter().rev().filter(|(shown, _)| *shown == prefix);
+        let shown = shown.next().map_or(Namespace::None, |(_, namespace)| *namespace);
+        if prefix == "xml" || shown == namespace {
             return;
         }
-        let name = innermost(&self.scope, prefix).unwrap_or("");
-        let shown = innermost(&self.rendered, prefix);
-        if shown == Some(name) || (shown.is_none() && name.is_empty()) {
-            return;
-        }
-        self.rendered.push((prefix, name));
+        self.rendered.push((prefix, namespace));
         self.write(&[" xmlns"]);
         if !prefix.is_empty() {
             self.write(&[":", prefix]);
         }
         self.write(&["=\""]);
-        escape(&mut self.out, name, Place::Attribute);
+        escape(&mut self.out, self.document.namespace_name(namespace), Place::Attribute);
         self.write(&["\""]);
     }
 
@@ -207,7 +221,8 @@ impl<'d, 'a> Writer<'d, 'a> {
                 attributes.push(attribute);
             }
         }
-        attributes.sort_unstable_by(|a, b| (&a.namespace, a.local).cmp(&(&b.namespace, b.local)));
+        let name = |attribute: &Attribute<'a>| self.document.namespace_name(attribute.namespace);
+        attributes.sort_unstable_by(|a, b| (name(a), a.local).cmp(&(name(b), b.local)));
         attributes.into_iter().for_each(|attribute| self.attribute(attribute));
     }
 
@@ -220,40 +235,32 @@ impl<'d, 'a> Writer<'d, 'a> {
     }
 }
 
-fn innermost<'d>(declarations: &[(&'d str, &'d str)], prefix: &str) -> Option<&'d str> {
-    declarations.iter().rev().find(|(declared, _)| *declared == prefix).map(|(_, name)| *name)
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Text,
     Attribute,
 }
 
-fn escape(out: &mut Vec<u8>, text: &str, place: Place) {
+fn escape(out: &mut String, text: &str, place: Place) {
     let special = |byte: u8| match place {
         Place::Text => matches!(byte, b'&' | b'<' | b'>' | b'\r'),
         Place::Attribute => matches!(byte, b'&' | b'<' | b'"' | b'\t' | b'\n' | b'\r'),
     };
-    let mut rest = text.as_bytes();
-    // Without a branch, this looks at many octets at once.
-    if !rest.iter().fold(false, |found, byte| found | special(*byte)) {
-        return out.extend_from_slice(rest);
+    if !contains_octet(text, special) {
+        return out.push_str(text);
     }
-    while let Some(position) = rest.iter().position(|byte| special(*byte)) {
-        out.extend_from_slice(&rest[..position]);
-        out.extend_from_slice(match rest[position] {
-            b'&' => b"&amp;",
-            b'<' => b"&lt;",
-            b'>' => b"&gt;",
-            b'"' => b"&quot;",
-            b'\t' => b"&#x9;",
-            b'\n' => b"&#xA;",
-            _ => b"&#xD;",
-        });
-        rest = &rest[position + 1..];
+    for c in text.chars() {
+        match (c, place) {
+            ('&', _) => out.push_str("&amp;"),
+            ('<', _) => out.push_str("&lt;"),
+            ('\r', _) => out.push_str("&#xD;"),
+            ('>', Place::Text) => out.push_str("&gt;"),
+            ('"', Place::Attribute) => out.push_str("&quot;"),
+            ('\t', Place::Attribute) => out.push_str("&#x9;"),
+            ('\n', Place::Attribute) => out.push_str("&#xA;"),
+            _ => out.push(c),
+        }
     }
-    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]
@@ -270,7 +277,7 @@ mod tests {
         let text = decode(INPUT.as_bytes()).unwrap();
         let document = parse(&text).unwrap();
         let form = Form { exclusive, comments };
-        String::from_utf8(document_without(&document, None, form)).unwrap()
+        document_without(&document, None, form).unwrap()
     }
 
     #[test]
@@ -302,9 +309,7 @@ mod tests {
         let document = parse(text).unwrap();
         let (s, _) = document.child_elements(document.root()).next().unwrap();
         let (t, _) = document.child_elements(s).next().unwrap();
-        let of = |exclusive| {
-            String::from_utf8(element(&document, t, Form { exclusive, comments: false })).unwrap()
-        };
+        let of = |exclusive| element(&document, t, Form { exclusive, comments: false }).unwrap();
         assert_eq!(
             of(false),
             "<t xmlns=\"urn:d\" xmlns:u=\"urn:u\" xml:lang=\"fr\" xml:space=\"x\"></t>"

@@ -10,13 +10,15 @@ pub(super) fn is_character(c: char) -> bool {
 /// The place of the first character that XML does not allow.
 pub(super) fn first_illegal(text: &str) -> Option<usize> {
     // Of the characters that UTF-8 can hold, only controls and two that begin
-    // with 0xEF are not allowed. Without a branch, this looks at many at once.
+    // with 0xEF are not allowed.
     let suspect = |byte: u8| (byte < 0x20 && !matches!(byte, 9 | 10 | 13)) || byte == 0xEF;
-    if text.bytes().fold(false, |found, byte| found | suspect(byte)) {
-        text.find(|c| !is_character(c))
-    } else {
-        None
-    }
+    if contains_octet(text, suspect) { text.find(|c| !is_character(c)) } else { None }
+}
+
+/// True when such an octet stands in the text. Without a branch, this looks at
+/// many at once.
+pub(super) fn contains_octet(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is_one(byte))
 }
 
 /// White space of XML 1.0 §2.3.
@@ -40,13 +42,22 @@ fn continues_name(c: char) -> bool {
         || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
+/// The octets below 128 that continue a name without a colon.
+const ASCII_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
+
 /// A name without a colon (`NCName`).
 pub(in crate::manifest) fn is_name(text: &str) -> bool {
-    if text.is_ascii() {
-        let starts = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
-        let continues =
-            |byte: u8| starts(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-        return text.bytes().next().is_some_and(starts) && text.bytes().all(continues);
+    if text.bytes().all(|byte| ASCII_NAME[usize::from(byte)]) {
+        let first = text.bytes().next();
+        return first.is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
     }
     let mut characters = text.chars();
     characters.next().is_some_and(starts_name) && characters.all(continues_name)
@@ -54,12 +65,14 @@ pub(in crate::manifest) fn is_name(text: &str) -> bool {
 
 /// Splits `prefix:local` or `local`; none when it is not a qualified name.
 pub(super) fn split_name(text: &str) -> Option<(&str, &str)> {
-    let (prefix, local) = match text.split_once(':') {
-        Some((prefix, local)) if is_name(prefix) => (prefix, local),
-        Some(_) => return None,
-        None => ("", text),
-    };
-    is_name(local).then_some((prefix, local))
+    // Names are short: a plain loop is faster than the search for a character.
+    match text.bytes().position(|byte| byte == b':') {
+        None => is_name(text).then_some(("", text)),
+        Some(colon) => {
+            let (prefix, local) = (&text[..colon], &text[colon + 1..]);
+            (is_name(prefix) && is_name(local)).then_some((prefix, local))
+        }
+    }
 }
 
 /// The character that a predefined entity or character reference names, without
@@ -92,7 +105,7 @@ pub(in crate::manifest) fn is_plain(text: &str) -> bool {
 
 /// Text as element content or as an attribute value in double quotes.
 pub(in crate::manifest) fn escape_text(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\r']) {
+    if !contains_octet(text, |byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\r')) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);

@@ -17,12 +17,6 @@ pub use parser::Malformed;
 pub(super) use parser::{decode, parse};
 pub(super) use tree::{Attribute, Document, Element, NodeId};
 
-/// The namespace that the prefix `xml` is bound to, always.
-pub(super) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
-
-/// The namespace of namespace declarations; nothing may be bound to it.
-const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
-
 /// Deepest nesting of elements. Manifests have five levels; canonicalisation
 /// is recursive.
 const MAX_DEPTH: usize = 64;
@@ -33,6 +27,10 @@ const MAX_ELEMENTS: usize = 4096;
 /// Attributes and namespace declarations on one element.
 const MAX_ATTRIBUTES: usize = 64;
 
+/// Namespace declarations in scope at one place, and different namespaces in
+/// one document: each use of a prefix looks through them.
+const MAX_NAMESPACES: usize = 128;
+
 /// Checks that octets are a document of the strict profile.
 pub fn check(octets: &[u8]) -> Result<(), Malformed> {
     parse(&decode(octets)?).map(|_| ())
@@ -41,5 +39,5 @@ pub fn check(octets: &[u8]) -> Result<(), Malformed> {
 /// The canonical octets of a whole document of the strict profile.
 pub fn canonicalise(octets: &[u8], form: Form) -> Result<Vec<u8>, Malformed> {
     let text = decode(octets)?;
-    Ok(c14n::document_without(&parse(&text)?, None, form))
+    Ok(c14n::document_without(&parse(&text)?, None, form)?.into_bytes())
 }

@@ -2,16 +2,19 @@
 
 use std::borrow::Cow;
 
+use super::MAX_NAMESPACES;
 use super::attributes::Written;
 use super::tree::{Attribute, Declaration};
-use super::{XML_NAMESPACE, XMLNS_NAMESPACE};
+use crate::manifest::namespace::{Namespace, XMLNS};
 
 /// What the elements read so far declare, and which of it is in scope.
 #[derive(Default)]
 pub(super) struct Scope<'a> {
     pub(super) declarations: Vec<Declaration<'a>>,
-    /// Places of those in scope, innermost last.
-    open: Vec<usize>,
+    /// Names of the namespaces without a number of their own.
+    pub(super) others: Vec<Cow<'a, str>>,
+    /// Those in scope, innermost last.
+    open: Vec<(&'a str, Namespace)>,
 }
 
 impl<'a> Scope<'a> {
@@ -23,55 +26,75 @@ impl<'a> Scope<'a> {
         self.open.truncate(len);
     }
 
-    /// The namespace of a prefix; empty for none, no value for one that is not bound.
-    pub(super) fn resolve(&self, prefix: &str) -> Option<Cow<'a, str>> {
-        if prefix == "xml" {
-            return Some(Cow::Borrowed(XML_NAMESPACE));
-        }
-        let mut innermost_first = self.open.iter().rev().map(|place| &self.declarations[*place]);
-        match innermost_first.find(|declaration| declaration.prefix == prefix) {
-            Some(declaration) => Some(declaration.name.clone()),
-            None if prefix.is_empty() => Some(Cow::Borrowed("")),
+    /// The namespace of a prefix; no value for one that is not bound.
+    pub(super) fn resolve(&self, prefix: &str) -> Option<Namespace> {
+        match self.open.iter().rev().find(|(declared, _)| *declared == prefix) {
+            Some((_, namespace)) => Some(*namespace),
+            None if prefix.is_empty() => Some(Namespace::None),
+            None if prefix == "xml" => Some(Namespace::Xml),
             None => None,
         }
     }
 
-    /// Takes what an element declares out of its attributes and brings it into
-    /// scope; appends the other attributes with their names resolved.
-    pub(super) fn enter(
+    /// Brings a declaration into scope, on an element whose declarations begin at
+    /// `first`.
+    pub(super) fn declare(
         &mut self,
-        written: &mut Vec<Written<'a>>,
-        attributes: &mut Vec<Attribute<'a>>,
+        first: usize,
+        prefix: &'a str,
+        name: Cow<'a, str>,
     ) -> Result<(), String> {
-        for attribute in written.extract_if(.., |attribute| declares(attribute).is_some()) {
-            let prefix = declares(&attribute).unwrap_or("");
-            check(prefix, &attribute.value)?;
-            if prefix != "xml" {
-                self.open.push(self.declarations.len());
-            }
-            self.declarations.push(Declaration { prefix, name: attribute.value });
+        if self.declarations[first..].iter().any(|other| other.prefix == prefix) {
+            return Err(format!("the declaration of `{prefix}` is repeated"));
         }
-        let first = attributes.len();
-        for Written { prefix, local, value } in written.drain(..) {
-            // The default namespace does not apply to attributes.
-            let namespace = match prefix {
-                "" => Cow::Borrowed(""),
-                prefix => self
-                    .resolve(prefix)
-                    .ok_or_else(|| format!("the prefix `{prefix}` is not bound"))?,
-            };
-            let same = |other: &Attribute<'_>| other.local == local && other.namespace == namespace;
-            if attributes[first..].iter().any(same) {
-                return Err(format!("the attribute `{local}` of {namespace} is repeated"));
-            }
-            attributes.push(Attribute { prefix, local, namespace, value });
+        let known = Namespace::known(&name);
+        check(prefix, &name, known)?;
+        let namespace = match known {
+            Some(known) => known,
+            None => self.number(name)?,
+        };
+        self.declarations.push(Declaration { prefix, namespace });
+        if prefix != "xml" {
+            self.open.push((prefix, namespace));
+        }
+        if self.open.len() > MAX_NAMESPACES {
+            return Err(format!("more than {MAX_NAMESPACES} namespaces are declared at once"));
         }
         Ok(())
+    }
+
+    /// Finds the namespaces of an element's attributes once all its declarations
+    /// are in scope. The default namespace does not apply to attributes.
+    pub(super) fn resolve_all(&self, attributes: &mut [Attribute<'a>]) -> Result<(), String> {
+        for place in 0..attributes.len() {
+            let (before, rest) = attributes.split_at_mut(place);
+            let Some(Attribute { prefix, local, namespace, .. }) = rest.first_mut() else { break };
+            if !prefix.is_empty() {
+                let unbound = || format!("the prefix `{prefix}` is not bound");
+                *namespace = self.resolve(prefix).ok_or_else(unbound)?;
+            }
+            if before.iter().any(|other| other.namespace == *namespace && other.local == *local) {
+                return Err(format!("the attribute `{local}` is repeated"));
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, name: Cow<'a, str>) -> Result<Namespace, String> {
+        let place = self.others.iter().position(|other| *other == name);
+        let place = place.unwrap_or_else(|| {
+            self.others.push(name);
+            self.others.len() - 1
+        });
+        match u16::try_from(place) {
+            Ok(number) if place < MAX_NAMESPACES => Ok(Namespace::Other(number)),
+            _ => Err(format!("more than {MAX_NAMESPACES} namespaces")),
+        }
     }
 }
 
 /// The prefix that an attribute declares, empty for the default.
-fn declares<'a>(attribute: &Written<'a>) -> Option<&'a str> {
+pub(super) fn declares<'a>(attribute: &Written<'a>) -> Option<&'a str> {
     match (attribute.prefix, attribute.local) {
         ("xmlns", prefix) => Some(prefix),
         ("", "xmlns") => Some(""),
@@ -81,15 +104,14 @@ fn declares<'a>(attribute: &Written<'a>) -> Option<&'a str> {
 
 /// Refuses declarations that Namespaces §3 forbids, and names that C14N cannot
 /// treat alike everywhere: relative ones and such with odd characters.
-fn check(prefix: &str, name: &str) -> Result<(), String> {
-    let fault = match (prefix, name) {
+fn check(prefix: &str, name: &str, known: Option<Namespace>) -> Result<(), String> {
+    let fault = match (prefix, known) {
         ("xmlns", _) => "the prefix `xmlns` must not be declared",
-        ("xml", XML_NAMESPACE) => return Ok(()),
-        ("xml", _) | (_, XML_NAMESPACE) => "the prefix `xml` is bound once and for all",
-        (_, XMLNS_NAMESPACE) => "nothing may be bound to the namespace of declarations",
-        ("", "") => return Ok(()),
-        (_, "") => "a prefix must not be bound to nothing",
-        (_, name) if !is_absolute(name) => {
+        ("xml", Some(Namespace::Xml)) | ("", Some(Namespace::None)) => return Ok(()),
+        ("xml", _) | (_, Some(Namespace::Xml)) => "the prefix `xml` is bound once and for all",
+        (_, Some(Namespace::None)) => "a prefix must not be bound to nothing",
+        (_, None) if name == XMLNS => "nothing may be bound to the namespace of declarations",
+        (_, None) if !is_absolute(name) => {
             "a namespace name must be an absolute URI without odd characters"
         }
         _ => return Ok(()),
@@ -100,9 +122,9 @@ fn check(prefix: &str, name: &str) -> Result<(), String> {
 fn is_absolute(name: &str) -> bool {
     let Some((scheme, rest)) = name.split_once(':') else { return false };
     // libxml2 writes a `&` as it is where the specification has `&amp;`.
-    let odd = |c: char| !c.is_ascii_graphic() || "<>\"{}|\\^`&".contains(c);
+    let odd = |byte: u8| !byte.is_ascii_graphic() || b"<>\"{}|\\^`&".contains(&byte);
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         && !rest.is_empty()
-        && !name.contains(odd)
+        && !rest.bytes().any(odd)
 }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::attributes::Written;
-use super::characters::{first_illegal, is_space, resolve_reference, split_name};
-use super::namespaces::Scope;
-use super::tree::{Attribute, Document, Element, Node, NodeId};
-use super::{MAX_DEPTH, MAX_ELEMENTS, attributes};
+use super::attributes::{Pairs, Written};
+use super::characters::{contains_octet, first_illegal, is_space, resolve_reference, split_name};
+use super::namespaces::{Scope, declares};
+use super::tree::{Attribute, Document, Element, Node, NodeId, narrow, widen};
+use super::{MAX_DEPTH, MAX_ELEMENTS};
+use crate::manifest::namespace::Namespace;
 use crate::wire::MAX_DOCUMENT_BYTES;
 
 /// Octets that are not a document of the strict profile.
@@ -40,7 +41,7 @@ pub(in crate::manifest) fn decode(octets: &[u8]) -> Result<Cow<'_, str>, Malform
         let fault = "a character that XML does not allow".to_owned();
         return Err(Malformed { line: line_of(text, position), fault });
     }
-    if text.contains('\r') {
+    if contains_octet(text, |byte| byte == b'\r') {
         Ok(Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")))
     } else {
         Ok(Cow::Borrowed(text))
@@ -51,26 +52,32 @@ pub(in crate::manifest) fn decode(octets: &[u8]) -> Result<Cow<'_, str>, Malform
 pub(in crate::manifest) fn parse(text: &str) -> Result<Document<'_>, Malformed> {
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
-    config.enable_all_checks(true);
+    // Names of end tags and the inside of comments are checked below.
+    config.check_end_names = false;
+    config.check_comments = false;
     config.expand_empty_elements = false;
     let mut builder = Builder {
         text,
+        has_cdata_end: text.contains("]]>"),
         nodes: Vec::with_capacity(text.len() / BYTES_PER_NODE),
         ..Builder::default()
     };
     loop {
         let start = position(reader.buffer_position());
         let at = |fault: String| Malformed { line: line_of(text, start), fault };
-        let event = reader.read_event().map_err(|error| match error {
+        let event = match reader.read_event() {
+            Ok(event) => event,
             // Mostly a tag without its end.
-            quick_xml::Error::Syntax(error) => at(format!("{error}: was the file cut?")),
-            error => at(error.to_string()),
-        })?;
+            Err(quick_xml::Error::Syntax(error)) => {
+                return Err(at(format!("{error}: was the file cut?")));
+            }
+            Err(error) => return Err(at(error.to_string())),
+        };
         let end = position(reader.buffer_position());
         if matches!(event, Event::Eof) {
             return builder.finish().map_err(at);
         }
-        builder.take(event, start, end).map_err(at)?;
+        builder.take(&event, start, end).map_err(at)?;
     }
 }
 
@@ -89,10 +96,10 @@ const BYTES_PER_NODE: usize = 24;
 #[derive(Default)]
 struct Builder<'a> {
     text: &'a str,
+    /// True when `]]>` is anywhere in the text: mostly it is not.
+    has_cdata_end: bool,
     nodes: Vec<Node<'a>>,
     attributes: Vec<Attribute<'a>>,
-    /// Attributes of the start tag that is being read.
-    written: Vec<Written<'a>>,
     root: Option<NodeId>,
     /// True when the last node is text that goes on.
     in_text: bool,
@@ -103,12 +110,12 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn take(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), String> {
+    fn take(&mut self, event: &Event<'_>, start: usize, end: usize) -> Result<(), String> {
         let written = self.text.get(start..end).ok_or("a token outside the text")?;
         match event {
-            Event::Start(tag) => self.open_element(&tag, start, end),
+            Event::Start(tag) => self.open_element(tag, start, end),
             Event::Empty(tag) => {
-                self.open_element(&tag, start, end)?;
+                self.open_element(tag, start, end)?;
                 self.close_element(end, end)
             }
             Event::End(_) => self.close_element(start, end),
@@ -169,30 +176,32 @@ impl<'a> Builder<'a> {
         let outside = self.scope.len();
         let declarations = self.scope.declarations.len();
         let attributes = self.attributes.len();
-        if !inside.is_empty() {
-            attributes::read(inside, &mut self.written)?;
-            self.scope.enter(&mut self.written, &mut self.attributes)?;
+        let mut pairs = Pairs::of(inside);
+        while let Some(written) = pairs.next()? {
+            if let Some(prefix) = declares(&written) {
+                self.scope.declare(declarations, prefix, written.value)?;
+            } else {
+                let Written { prefix, local, value } = written;
+                let namespace = Namespace::None;
+                self.attributes.push(Attribute { prefix, local, namespace, value });
+            }
         }
+        self.scope.resolve_all(&mut self.attributes[attributes..])?;
         let namespace = self
             .scope
             .resolve(prefix)
             .ok_or_else(|| format!("the prefix `{prefix}` is not bound"))?;
-        if prefix == "xmlns" {
-            return Err("an element must not have the prefix `xmlns`".to_owned());
-        }
-        let parent = self.open.last().map(|(id, _)| *id);
         let id = self.append(Node::Element(Element {
             prefix,
             local,
             namespace,
-            declarations: declarations..self.scope.declarations.len(),
-            attributes: attributes..self.attributes.len(),
-            parent,
+            declarations: narrow(declarations)..narrow(self.scope.declarations.len()),
+            attributes: narrow(attributes)..narrow(self.attributes.len()),
             end: 0,
-            span: start..end,
-            content_end: end,
+            span: narrow(start)..narrow(end),
+            content_end: narrow(end),
         }));
-        if parent.is_none() {
+        if self.open.is_empty() {
             self.root = Some(id);
         }
         self.open.push((id, outside));
@@ -205,21 +214,20 @@ impl<'a> Builder<'a> {
         self.in_text = false;
         let after = self.nodes.len();
         if let Some(Node::Element(element)) = self.nodes.get_mut(id) {
-            element.end = after;
+            element.end = narrow(after);
             if start != end {
-                // quick-xml has compared the names; only white space may follow.
                 let colon = usize::from(!element.prefix.is_empty());
                 let length = element.prefix.len() + colon + element.local.len();
-                let opened = element.span.start + 1;
+                let opened = widen(element.span.start) + 1;
                 let name = self.text.get(opened..opened + length).unwrap_or("?");
                 let tag = self.text.get(start + 2..end).unwrap_or("");
                 let rest = tag.strip_prefix(name).and_then(|rest| rest.strip_suffix('>'));
                 if !rest.is_some_and(|rest| rest.chars().all(is_space)) {
-                    return Err("a malformed end tag".to_owned());
+                    return Err(format!("</{} where </{name}> was expected", shown(tag)));
                 }
             }
-            element.content_end = start;
-            element.span.end = end;
+            element.content_end = narrow(start);
+            element.span.end = narrow(end);
         }
         Ok(())
     }
@@ -229,11 +237,9 @@ impl<'a> Builder<'a> {
             let blank = written.chars().all(is_space);
             return blank.then_some(()).ok_or_else(|| "text outside the root element".to_owned());
         }
-        if written.contains(']') && written.contains("]]>") {
+        // A `&` begins a token of its own, or is an error there.
+        if self.has_cdata_end && written.contains("]]>") {
             return Err("`]]>` in text".to_owned());
-        }
-        if written.contains('&') {
-            return Err("a `&` that begins no reference".to_owned());
         }
         self.append_text(Cow::Borrowed(written));
         Ok(())
@@ -256,12 +262,13 @@ impl<'a> Builder<'a> {
         if start != 0 {
             return Err("the XML declaration must be the first thing in the file".to_owned());
         }
-        let mut parts = Vec::new();
-        attributes::read(inner, &mut parts)?;
         let mut expected = ["version", "encoding", "standalone"].into_iter();
-        for (position, part) in parts.iter().enumerate() {
+        let mut pairs = Pairs::of(inner);
+        let mut is_empty = true;
+        while let Some(part) = pairs.next()? {
             let named = part.prefix.is_empty() && expected.any(|name| name == part.local);
-            let version = position != 0 || part.local == "version";
+            let version = !is_empty || part.local == "version";
+            is_empty = false;
             if !named || !version {
                 return Err(format!("`{}` is out of place in the XML declaration", part.local));
             }
@@ -274,7 +281,7 @@ impl<'a> Builder<'a> {
                 return Err(format!("{} `{}` is not supported", part.local, part.value));
             }
         }
-        if parts.is_empty() { Err("the XML declaration is empty".to_owned()) } else { Ok(()) }
+        if is_empty { Err("the XML declaration is empty".to_owned()) } else { Ok(()) }
     }
 
     fn inside(&self, what: &str) -> Result<(), String> {
@@ -307,15 +314,22 @@ impl<'a> Builder<'a> {
             return Err(format!("the file ends inside <{name}>: it was cut"));
         }
         let root = self.root.ok_or("no root element")?;
-        let (declarations, attributes) = (self.scope.declarations, self.attributes);
-        Ok(Document { nodes: self.nodes, declarations, attributes, root })
+        let Scope { declarations, others, .. } = self.scope;
+        let (nodes, attributes) = (self.nodes, self.attributes);
+        Ok(Document { nodes, declarations, attributes, others, root })
     }
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Result<&'a str, String> {
     let inner = text.strip_prefix(before).and_then(|text| text.strip_suffix(after));
-    inner
-        .ok_or_else(|| format!("malformed markup: `{}`", text.chars().take(40).collect::<String>()))
+    inner.ok_or_else(|| format!("malformed markup: `{}`", shown(text)))
+}
+
+/// Longest part of a text shown in a message, in characters.
+const SHOWN: usize = 40;
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
 }
 
 #[cfg(test)]
@@ -389,7 +403,7 @@ mod tests {
     fn values_are_normalised_and_adjacent_texts_joined() {
         let text = "<a b=' x&#10;y\tz\n'>one&amp;<![CDATA[<two>]]>&#x1F600;</a>";
         let document = parse(text).unwrap();
-        assert_eq!(document.attribute(document.root(), "", "b"), Some(" x\ny z "));
+        assert_eq!(document.attribute(document.root(), Namespace::None, "b"), Some(" x\ny z "));
         assert_eq!(document.text(document.root()), "one&<two>\u{1F600}");
         assert_eq!(document.children(document.root()).count(), 1);
     }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::manifest::namespace::Namespace;
+
 /// The place of a node in its document.
 pub(in crate::manifest) type NodeId = usize;
 
@@ -19,30 +21,32 @@ pub(in crate::manifest) enum Node<'a> {
     },
 }
 
+/// Places in a text or a list; documents are far shorter than 4 GiB, and small
+/// nodes are fast to write.
+pub(super) type Places = Range<u32>;
+
 /// An element with its names resolved.
 #[derive(Debug)]
 pub(in crate::manifest) struct Element<'a> {
     pub(in crate::manifest) prefix: &'a str,
     pub(in crate::manifest) local: &'a str,
-    /// The namespace name; empty for none.
-    pub(in crate::manifest) namespace: Cow<'a, str>,
+    pub(in crate::manifest) namespace: Namespace,
     /// Its places in the document's lists.
-    pub(super) declarations: Range<usize>,
-    pub(super) attributes: Range<usize>,
-    pub(in crate::manifest) parent: Option<NodeId>,
+    pub(super) declarations: Places,
+    pub(super) attributes: Places,
     /// The first node after everything inside it.
-    pub(super) end: NodeId,
+    pub(super) end: u32,
     /// Where it stands in the text, with its tags.
-    pub(in crate::manifest) span: Range<usize>,
+    pub(super) span: Places,
     /// Where its end tag begins; the end of `span` when it has none.
-    pub(in crate::manifest) content_end: usize,
+    pub(super) content_end: u32,
 }
 
-/// A namespace declaration: the prefix (empty for the default) and the name.
+/// A namespace declaration: the prefix (empty for the default) and the namespace.
 #[derive(Debug)]
-pub(in crate::manifest) struct Declaration<'a> {
-    pub(in crate::manifest) prefix: &'a str,
-    pub(in crate::manifest) name: Cow<'a, str>,
+pub(super) struct Declaration<'a> {
+    pub(super) prefix: &'a str,
+    pub(super) namespace: Namespace,
 }
 
 /// An attribute with its name resolved and its value normalised.
@@ -50,15 +54,24 @@ pub(in crate::manifest) struct Declaration<'a> {
 pub(in crate::manifest) struct Attribute<'a> {
     pub(in crate::manifest) prefix: &'a str,
     pub(in crate::manifest) local: &'a str,
-    /// The namespace name; empty for none.
-    pub(in crate::manifest) namespace: Cow<'a, str>,
+    pub(in crate::manifest) namespace: Namespace,
     pub(in crate::manifest) value: Cow<'a, str>,
+}
+
+/// A place as it is kept.
+pub(super) fn narrow(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// A place as slices want it.
+pub(super) fn widen(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 impl Element<'_> {
     /// True when this is `local` of `namespace`.
-    pub(in crate::manifest) fn is(&self, namespace: &str, local: &str) -> bool {
-        self.local == local && self.namespace == namespace
+    pub(in crate::manifest) fn is(&self, namespace: Namespace, local: &str) -> bool {
+        self.namespace == namespace && self.local == local
     }
 
     /// The name as it is written.
@@ -67,6 +80,16 @@ impl Element<'_> {
             "" => self.local.to_owned(),
             prefix => format!("{prefix}:{}", self.local),
         }
+    }
+
+    /// Where it stands in the text, with its tags, in bytes.
+    pub(in crate::manifest) fn span(&self) -> Range<usize> {
+        widen(self.span.start)..widen(self.span.end)
+    }
+
+    /// Where its end tag begins, in bytes; the end of its span when it has none.
+    pub(in crate::manifest) fn content_end(&self) -> usize {
+        widen(self.content_end)
     }
 }
 
@@ -77,6 +100,8 @@ pub(in crate::manifest) struct Document<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) declarations: Vec<Declaration<'a>>,
     pub(super) attributes: Vec<Attribute<'a>>,
+    /// Names of the namespaces without a number of their own.
+    pub(super) others: Vec<Cow<'a, str>>,
     pub(super) root: NodeId,
 }
 
@@ -107,7 +132,7 @@ impl<'a> Document<'a> {
 
     /// The nodes directly in an element, in order.
     pub(in crate::manifest) fn children(&self, id: NodeId) -> Siblings<'_, 'a> {
-        let end = self.element(id).map_or(id, |element| element.end);
+        let end = self.element(id).map_or(id, |element| widen(element.end));
         Siblings { document: self, next: id + 1, end }
     }
 
@@ -124,25 +149,44 @@ impl<'a> Document<'a> {
         self.children(id).filter_map(|child| Some((child, self.element(child)?)))
     }
 
+    /// The elements around one, the outermost first.
+    pub(super) fn ancestors(&self, id: NodeId) -> impl Iterator<Item = &Element<'a>> {
+        let before = self.nodes.iter().take(id);
+        before.filter_map(move |node| match node {
+            Node::Element(element) if widen(element.end) > id => Some(element),
+            _ => None,
+        })
+    }
+
+    /// The name of a namespace of this document.
+    pub(in crate::manifest) fn namespace_name(&self, namespace: Namespace) -> &str {
+        match namespace {
+            Namespace::Other(place) => self.others.get(usize::from(place)).map_or("", |name| name),
+            known => known.name(),
+        }
+    }
+
     /// Namespace declarations on an element.
     pub(super) fn declarations(&self, element: &Element<'a>) -> &[Declaration<'a>] {
-        self.declarations.get(element.declarations.clone()).unwrap_or_default()
+        let Places { start, end } = element.declarations;
+        self.declarations.get(widen(start)..widen(end)).unwrap_or_default()
     }
 
     /// Attributes of an element that are not namespace declarations.
     pub(in crate::manifest) fn attributes(&self, element: &Element<'a>) -> &[Attribute<'a>] {
-        self.attributes.get(element.attributes.clone()).unwrap_or_default()
+        let Places { start, end } = element.attributes;
+        self.attributes.get(widen(start)..widen(end)).unwrap_or_default()
     }
 
     /// The value of an attribute.
     pub(in crate::manifest) fn attribute(
         &self,
         id: NodeId,
-        namespace: &str,
+        namespace: Namespace,
         local: &str,
     ) -> Option<&str> {
         let mut attributes = self.attributes(self.element(id)?).iter();
-        let found = attributes.find(|a| a.local == local && a.namespace == namespace);
+        let found = attributes.find(|a| a.namespace == namespace && a.local == local);
         found.map(|attribute| attribute.value.as_ref())
     }
 
@@ -186,7 +230,7 @@ impl Iterator for Siblings<'_, '_> {
             return None;
         }
         let id = self.next;
-        self.next = self.document.element(id).map_or(id + 1, |element| element.end);
+        self.next = self.document.element(id).map_or(id + 1, |element| widen(element.end));
         Some(id)
     }
 }
