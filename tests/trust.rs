@@ -61,6 +61,9 @@ fn trust_is_listed_and_explained_and_validation_follows_it() {
     fs::remove_file(anchors.join("ca.r0")).unwrap();
     fs::write(anchors.join("ca.signing_policy"), "nonsense").unwrap();
     let broken = suq(&["trust", "list", "--anchors", &folder_name]);
-    assert_eq!(broken.code, 1, "{broken:?}");
-    assert!(broken.error.contains("ca.signing_policy"), "{broken:?}");
+    assert_eq!(broken.code, 0, "{broken:?}");
+    assert!(broken.output.contains("NOT USED") && !broken.output.contains("CN="), "{broken:?}");
+    let distrusted = suq(&validate);
+    assert_eq!(distrusted.code, 5, "{distrusted:?}");
+    assert!(distrusted.error.contains("ca.signing_policy"), "a warning: {distrusted:?}");
 }

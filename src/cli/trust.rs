@@ -47,7 +47,7 @@ enum Action {
 impl Trust {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         match self.action {
-            Action::List { anchors } => list(common, &read_anchors(common, anchors)?),
+            Action::List { anchors } => list(common, &anchors_in(common, anchors)?),
             Action::Check { file, anchors } => {
                 check(common, &file, &read_anchors(common, anchors)?)
             }
@@ -55,8 +55,16 @@ impl Trust {
     }
 }
 
-/// The anchors of a folder, or those of the home.
+/// The anchors of a folder, or those of the home; warns of files that cannot be read.
 pub(super) fn read_anchors(common: &Common, folder: Option<PathBuf>) -> Result<Anchors, Exit> {
+    let anchors = anchors_in(common, folder)?;
+    for fault in anchors.faults() {
+        output::note(&format!("warning: {fault}"));
+    }
+    Ok(anchors)
+}
+
+fn anchors_in(common: &Common, folder: Option<PathBuf>) -> Result<Anchors, Exit> {
     let read = match folder {
         Some(folder) => anchors_of(&folder),
         None => {
@@ -71,7 +79,8 @@ pub(super) fn read_anchors(common: &Common, folder: Option<PathBuf>) -> Result<A
 fn list(common: &Common, anchors: &Anchors) -> Result<(), Exit> {
     let (list, pins) = (anchors.list(), anchors.pins().collect::<Vec<_>>());
     if common.json {
-        return output::json(&serde_json::json!({"anchors": list, "pins": pins}));
+        let faults = anchors.faults();
+        return output::json(&serde_json::json!({"anchors": list, "pins": pins, "faults": faults}));
     }
     if anchors.is_empty() {
         output::line("nothing is trusted: put a certificate authority into the trust folder");
@@ -89,6 +98,7 @@ fn list(common: &Common, anchors: &Anchors) -> Result<(), Exit> {
         output::line(format!("  signing policy  {policy}"));
     }
     pins.iter().for_each(|pin| output::line(format!("pinned certificate {pin}")));
+    anchors.faults().iter().for_each(|fault| output::line(format!("NOT USED  {fault}")));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Home, HomeError, Settings};
-use crate::manifest::pki::{AnchorFile, Anchors, BadAnchor};
+use crate::manifest::pki::{AnchorFile, Anchors};
 
 /// Files read from one folder of anchors: the grid's has some hundred.
 const MAX_FILES: usize = 10_000;
@@ -13,20 +13,19 @@ impl Home {
     /// Reads every anchor folder of the settings.
     ///
     /// # Errors
-    /// When a folder that is named cannot be read, or a file in it is damaged:
-    /// a site must not believe that it trusts what it does not.
+    /// When a folder that is named cannot be read.
     pub fn anchors(&self, settings: &Settings) -> Result<Anchors, HomeError> {
         let mut files = Vec::new();
         for folder in &settings.trust.anchors {
             files.extend(anchor_files(&self.root().join(folder))?);
         }
-        Anchors::new(files, &settings.trust.pins).map_err(HomeError::from)
+        Ok(Anchors::new(files, &settings.trust.pins))
     }
 }
 
 /// Reads the anchors of one folder, without a home.
 pub fn anchors_of(folder: &Path) -> Result<Anchors, HomeError> {
-    Anchors::new(anchor_files(folder)?, &[]).map_err(HomeError::from)
+    Ok(Anchors::new(anchor_files(folder)?, &[]))
 }
 
 fn anchor_files(folder: &Path) -> Result<Vec<AnchorFile>, HomeError> {
@@ -41,10 +40,4 @@ fn anchor_files(folder: &Path) -> Result<Vec<AnchorFile>, HomeError> {
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
-}
-
-impl From<BadAnchor> for HomeError {
-    fn from(error: BadAnchor) -> HomeError {
-        HomeError::Invalid { file: error.file.clone().into(), what: error.to_string() }
-    }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use openssl::x509::{X509, X509Crl};
+use openssl::x509::X509;
 use serde::Serialize;
 
-use super::certificate::time;
+use super::Certificate;
+use super::revocation::{RevocationList, RevocationView};
 use super::signing_policy::{self, Permission};
-use super::{BadCertificate, Certificate};
 use crate::model::{Sha256, Timestamp};
 
 /// A file of the anchors folder, read by the caller.
@@ -20,8 +20,8 @@ pub struct AnchorFile {
 }
 
 /// An anchor file that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("trust anchor {file}: {fault}; repair or remove the file")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{file}: {fault}; repair or remove it: the authority it belongs to is not trusted")]
 pub struct BadAnchor {
     /// The file.
     pub file: String,
@@ -39,19 +39,16 @@ pub struct Anchors {
     /// What `.signing_policy` files permit.
     pub(super) policies: Vec<Permitted>,
     pub(super) pins: BTreeSet<Sha256>,
+    faults: Vec<BadAnchor>,
+    /// Of everything above.
     digests: BTreeSet<Sha256>,
 }
 
 pub(super) struct Anchor {
     pub(super) x509: X509,
     pub(super) certificate: Certificate,
-    pub(super) file: String,
-}
-
-pub(super) struct RevocationList {
-    pub(super) crl: X509Crl,
-    pub(super) file: String,
-    pub(super) next_update: Option<Timestamp>,
+    /// Every file that holds it: the grid has each under two hashes of its name.
+    pub(super) files: Vec<String>,
 }
 
 pub(super) struct Permitted {
@@ -76,15 +73,6 @@ pub struct AnchorView {
     pub signing_policy: Option<String>,
 }
 
-/// A revocation list, for a site administrator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RevocationView {
-    /// The file it was read from.
-    pub file: String,
-    /// When its issuer promised a newer one.
-    pub next_update: Option<Timestamp>,
-}
-
 impl std::fmt::Debug for Anchors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Anchors({} certificates, {} pins)", self.certificates.len(), self.pins.len())
@@ -95,54 +83,73 @@ impl Anchors {
     /// Reads certificates (`<hash>.0`, `.pem`, `.crt`), revocation lists
     /// (`<hash>.r0`, `.crl`), `.signing_policy` and `.namespaces` files, and pins;
     /// files of other kinds are left alone.
-    pub fn new(
-        files: impl IntoIterator<Item = AnchorFile>,
-        pins: &[Sha256],
-    ) -> Result<Anchors, BadAnchor> {
+    ///
+    /// A file that cannot be read is one of the [`Anchors::faults`]. When it limits
+    /// an anchor (the same name up to the last dot), that anchor is not trusted: the
+    /// file may revoke or forbid what is at hand. The others are.
+    pub fn new(files: impl IntoIterator<Item = AnchorFile>, pins: &[Sha256]) -> Anchors {
         let mut anchors = Anchors { pins: pins.iter().copied().collect(), ..Anchors::default() };
         anchors.digests = pins.iter().map(|pin| Sha256::of(pin.as_bytes())).collect();
         for AnchorFile { name, bytes } in files {
-            let bad = |fault: String| BadAnchor { file: name.clone(), fault };
-            anchors.read(&name, &bytes).map_err(bad)?;
+            if let Err(fault) = anchors.read(&name, &bytes) {
+                anchors.faults.push(BadAnchor { file: name, fault });
+            }
         }
-        Ok(anchors)
+        let faults: BTreeSet<&str> = anchors.faults.iter().map(|bad| stem(&bad.file)).collect();
+        let is_limited = |anchor: &Anchor| anchor.files.iter().any(|f| faults.contains(stem(f)));
+        anchors.certificates.retain(|anchor| !is_limited(anchor));
+        let used = anchors.certificates.iter().map(|anchor| anchor.certificate.sha256());
+        anchors.digests.extend(used);
+        for list in &mut anchors.revocations {
+            list.find_makers(&anchors.certificates);
+        }
+        anchors
     }
 
     fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
+        let file = name.to_owned();
         match kind(name) {
-            Kind::Certificates => {
-                let found = X509::stack_from_pem(bytes).ok().filter(|found| !found.is_empty());
-                for x509 in found.ok_or("no PEM certificate in it")? {
-                    let certificate = Certificate::from_x509(x509.clone());
-                    let certificate = certificate.map_err(|error| error.to_string())?;
-                    if self.digests.insert(certificate.sha256()) {
-                        self.certificates.push(Anchor { x509, certificate, file: name.to_owned() });
-                    }
+            Kind::Certificates => return self.read_certificates(name, bytes),
+            Kind::Revocations => self.revocations.push(RevocationList::read(name, bytes)?),
+            Kind::SigningPolicy => {
+                let read = signing_policy::signing_policy(utf8(bytes)?)?.into_iter();
+                self.policies.extend(read.map(|p| Permitted { permission: p, file: file.clone() }));
+            }
+            Kind::Namespaces => {
+                let read = signing_policy::namespaces(utf8(bytes)?)?.into_iter();
+                let read = read.map(|p| Permitted { permission: p, file: file.clone() });
+                self.namespaces.extend(read);
+            }
+            Kind::Other => return Ok(()),
+        }
+        self.digests.insert(Sha256::of(bytes));
+        Ok(())
+    }
+
+    fn read_certificates(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
+        let found = X509::stack_from_pem(bytes).ok().filter(|found| !found.is_empty());
+        for x509 in found.ok_or("no PEM certificate in it")? {
+            let certificate = Certificate::from_x509(x509.clone());
+            let certificate = certificate.map_err(|error| error.to_string())?;
+            let sha256 = certificate.sha256();
+            let mut known = self.certificates.iter_mut();
+            match known.find(|anchor| anchor.certificate.sha256() == sha256) {
+                Some(anchor) => anchor.files.push(name.to_owned()),
+                None => {
+                    self.certificates.push(Anchor {
+                        x509,
+                        certificate,
+                        files: vec![name.to_owned()],
+                    });
                 }
             }
-            Kind::Revocations => {
-                let crl = X509Crl::from_pem(bytes).or_else(|_| X509Crl::from_der(bytes));
-                let crl = crl.map_err(|error| error.to_string())?;
-                let next_update = crl.next_update().map(time).transpose();
-                let next_update = next_update.map_err(|error: BadCertificate| error.to_string())?;
-                self.revocations.push(RevocationList { crl, file: name.to_owned(), next_update });
-                self.digests.insert(Sha256::of(bytes));
-            }
-            Kind::SigningPolicy | Kind::Namespaces => {
-                let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
-                let (list, read) = match kind(name) {
-                    Kind::Namespaces => (&mut self.namespaces, signing_policy::namespaces(text)?),
-                    _ => (&mut self.policies, signing_policy::signing_policy(text)?),
-                };
-                let file = name.to_owned();
-                list.extend(
-                    read.into_iter().map(|p| Permitted { permission: p, file: file.clone() }),
-                );
-                self.digests.insert(Sha256::of(bytes));
-            }
-            Kind::Other => {}
         }
         Ok(())
+    }
+
+    /// The files that could not be read, and so the anchors that are not trusted.
+    pub fn faults(&self) -> &[BadAnchor] {
+        &self.faults
     }
 
     /// True when nothing is trusted.
@@ -170,9 +177,9 @@ impl Anchors {
     pub fn list(&self) -> Vec<AnchorView> {
         self.certificates
             .iter()
-            .map(|Anchor { x509, certificate, file }| AnchorView {
+            .map(|Anchor { x509, certificate, files }| AnchorView {
                 subject: certificate.subject().to_owned(),
-                file: file.clone(),
+                file: files.first().cloned().unwrap_or_default(),
                 sha256: certificate.sha256(),
                 not_after: certificate.not_after(),
                 revocations: self.revocations_of(x509).map(RevocationList::view),
@@ -185,18 +192,21 @@ impl Anchors {
     }
 }
 
-impl RevocationList {
-    pub(super) fn view(&self) -> RevocationView {
-        RevocationView { file: self.file.clone(), next_update: self.next_update }
-    }
-}
-
 enum Kind {
     Certificates,
     Revocations,
     SigningPolicy,
     Namespaces,
     Other,
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
+}
+
+/// The name of a file up to the last dot.
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
 /// By the ending.
@@ -239,7 +249,7 @@ mod tests {
 
     fn anchors(authority: &Authority, pins: &[Sha256]) -> Anchors {
         let bytes = authority.certificate_pem().unwrap();
-        Anchors::new([AnchorFile { name: "ca.pem".into(), bytes }], pins).unwrap()
+        Anchors::new([AnchorFile { name: "ca.pem".into(), bytes }], pins)
     }
 
     #[test]
@@ -274,7 +284,7 @@ mod tests {
                 AnchorFile { name: "1.0".into(), bytes: authority.certificate_pem().unwrap() },
                 AnchorFile { name: name.into(), bytes: text.into() },
             ];
-            let anchors = Anchors::new(files, &[]).unwrap();
+            let anchors = Anchors::new(files, &[]);
             let explained = anchors.explain(&good);
             assert_eq!(explained.chain[0].signing_policy.as_deref(), Some(name));
             assert_eq!(anchors.list()[0].signing_policy.as_deref(), Some(name));
@@ -313,7 +323,7 @@ mod tests {
                 AnchorFile { name: "1.0".into(), bytes: one.certificate_pem().unwrap() },
                 AnchorFile { name: "1.r0".into(), bytes: list },
             ];
-            Anchors::new(files, &[]).unwrap().check(&good)
+            Anchors::new(files, &[]).check(&good)
         };
         let Trust::Untrusted { reason } =
             check(one.revocation_list(&[&signer], NOW, later).unwrap())
@@ -336,11 +346,63 @@ mod tests {
             name: name.into(),
             bytes: authority.certificate_pem().unwrap(),
         };
-        let digest = |files: Vec<AnchorFile>| Anchors::new(files, &[]).unwrap().digest();
+        let digest = |files: Vec<AnchorFile>| Anchors::new(files, &[]).digest();
         let both = digest(vec![file("1.0", &one), file("2.0", &two)]);
         assert_eq!(both, digest(vec![file("b.pem", &two), file("a.pem", &one)]));
         assert_ne!(both, digest(vec![file("1.0", &one)]));
-        let broken = AnchorFile { name: "x.0".into(), bytes: b"nothing".to_vec() };
-        assert_eq!(Anchors::new([broken], &[]).unwrap_err().file, "x.0");
+        assert_ne!(both, digest(vec![file("1.0", &one), file("2.0", &two), junk("2.r0")]));
+    }
+
+    fn junk(name: &str) -> AnchorFile {
+        AnchorFile { name: name.into(), bytes: b"nothing".to_vec() }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_costs_its_own_authority_and_no_other() {
+        let (one, two) = (Authority::new("One", NOW).unwrap(), Authority::new("Two", NOW).unwrap());
+        let file = |name: &str, authority: &Authority| AnchorFile {
+            name: name.into(),
+            bytes: authority.certificate_pem().unwrap(),
+        };
+        for bad in ["1.r0", "1.signing_policy", "1.namespaces", "hash.crl"] {
+            // The same authority under two names, as the grid has it.
+            let files = [file("1.0", &one), file("hash.0", &one), file("2.0", &two), junk(bad)];
+            let anchors = Anchors::new(files, &[]);
+            assert_eq!(anchors.faults().len(), 1);
+            assert_eq!(anchors.faults()[0].file, bad);
+            let is_trusted = |authority: &Authority| {
+                matches!(anchors.check(&document(authority, NOW, NOW)), Trust::Anchored { .. })
+            };
+            assert_eq!((is_trusted(&one), is_trusted(&two)), (false, true), "{bad}");
+        }
+        let anchors = Anchors::new([junk("3.0"), file("2.0", &two)], &[]);
+        assert_eq!((anchors.faults().len(), anchors.subjects().count()), (1, 1));
+    }
+
+    #[test]
+    fn an_authority_between_anchor_and_signer_has_its_own_list() {
+        let root = Authority::new("Root", NOW).unwrap();
+        let middle = root.subordinate("Middle", NOW).unwrap();
+        let good = document(&middle, NOW, NOW);
+        let signer = Certificate::parse(&good.certificates()[0]).unwrap();
+        let middle_certificate = Certificate::parse(&good.certificates()[1]).unwrap();
+        let later = NOW.plus(AFTER_EXPIRY);
+        let check = |list: Option<Vec<u8>>| {
+            let root = root.certificate_pem().unwrap();
+            let mut files = vec![AnchorFile { name: "root.0".into(), bytes: root }];
+            files.extend(list.map(|bytes| AnchorFile { name: "list.r0".into(), bytes }));
+            Anchors::new(files, &[]).check(&good)
+        };
+        assert!(matches!(check(None), Trust::Anchored { .. }));
+        let by_middle = middle.revocation_list(&[&signer], NOW, later).unwrap();
+        let by_root = root.revocation_list(&[&middle_certificate], NOW, later).unwrap();
+        for (list, revoked) in [(by_middle, &signer), (by_root, &middle_certificate)] {
+            let Trust::Untrusted { reason } = check(Some(list)) else { panic!() };
+            let expected = format!("`{}` was revoked by its issuer", revoked.subject());
+            assert!(reason.contains(&expected), "{reason}");
+        }
+        // The signer is none of the root's: its number on the root's list is another's.
+        let foreign = check(Some(root.revocation_list(&[&signer], NOW, later).unwrap()));
+        assert!(matches!(foreign, Trust::Anchored { .. }), "{foreign:?}");
     }
 }

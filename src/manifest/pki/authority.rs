@@ -39,21 +39,42 @@ pub enum KeyKind {
 pub struct Authority {
     key: PKey<Private>,
     certificate: X509,
+    /// Those that certify it, the nearest first.
+    above: Vec<X509>,
 }
 
 impl Authority {
-    /// A new authority of this name.
+    /// A new authority of this name, certified by itself.
     pub fn new(common_name: &str, now: Timestamp) -> Result<Authority, KeyError> {
+        Authority::certified_by(None, common_name, now)
+    }
+
+    /// A new authority of this name, certified by this one.
+    pub fn subordinate(&self, common_name: &str, now: Timestamp) -> Result<Authority, KeyError> {
+        Authority::certified_by(Some(self), common_name, now)
+    }
+
+    fn certified_by(
+        issuer: Option<&Authority>,
+        common_name: &str,
+        now: Timestamp,
+    ) -> Result<Authority, KeyError> {
         let key = make_key(KeyKind::EcP256)?;
         let name = name(common_name)?;
-        let mut builder = builder(&name, &name, &key, now)?;
+        let issuer_name = issuer.map_or(&*name, |issuer| issuer.certificate.subject_name());
+        let mut builder = builder(&name, issuer_name, &key, now)?;
         builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
         let usage = KeyUsage::new().critical().key_cert_sign().crl_sign().build()?;
         builder.append_extension(usage)?;
         let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
         builder.append_extension(identifier)?;
-        builder.sign(&key, MessageDigest::sha256())?;
-        Ok(Authority { key, certificate: builder.build() })
+        builder.sign(issuer.map_or(&key, |issuer| &issuer.key), MessageDigest::sha256())?;
+        let mut above = Vec::new();
+        if let Some(issuer) = issuer {
+            above.push(issuer.certificate.clone());
+            above.extend(issuer.above.iter().cloned());
+        }
+        Ok(Authority { key, certificate: builder.build(), above })
     }
 
     /// A new endorser with a certificate of this authority.
@@ -76,7 +97,11 @@ impl Authority {
             builder.append_extension(names)?;
         }
         builder.sign(&self.key, MessageDigest::sha256())?;
-        SigningKey::new(key, builder.build(), Vec::new())
+        // Everything up to the anchor, which sites have.
+        let mut chain = vec![self.certificate.clone()];
+        chain.extend(self.above.iter().cloned());
+        chain.pop();
+        SigningKey::new(key, builder.build(), chain)
     }
 
     /// A revocation list in PEM with these certificates.

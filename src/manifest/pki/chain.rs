@@ -1,14 +1,17 @@
 //! Whether a signer is trusted: the chain to an anchor when the document was
 //! endorsed, revocation now, and what the anchor may certify.
 
+use std::collections::BTreeSet;
+
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyParam;
-use openssl::x509::{CrlStatus, X509, X509NameRef, X509PurposeId, X509Ref, X509StoreContext};
+use openssl::x509::{X509, X509NameRef, X509PurposeId, X509Ref, X509StoreContext};
 use serde::Serialize;
 
 use super::Certificate;
-use super::anchors::{Anchors, Permitted, RevocationList, RevocationView};
+use super::anchors::{Anchors, Permitted};
+use super::revocation::{RevocationList, RevocationView};
 use crate::manifest::{Profile, Trust, Verified};
 use crate::model::Timestamp;
 
@@ -92,7 +95,11 @@ impl Anchors {
             Ok(Ok(chain)) => chain,
         };
         let links = self.links(&chain);
-        let fault = self.revoked(&chain).or_else(|| self.not_permitted(&chain));
+        let revoked = self.revoked(&chain).map(|(place, list)| {
+            let subject = links.get(place).map_or("", |link| &link.subject);
+            format!("`{subject}` was revoked by its issuer ({})", list.file)
+        });
+        let fault = revoked.or_else(|| self.not_permitted(&chain));
         let trust = match fault {
             Some(reason) => Trust::Untrusted { reason },
             None => Trust::Anchored {
@@ -117,7 +124,7 @@ impl Anchors {
                     .certificates
                     .iter()
                     .find(|anchor| anchor.x509 == *x509)
-                    .map(|anchor| anchor.file.clone()),
+                    .and_then(|anchor| anchor.files.first().cloned()),
                 revocations: issuer
                     .and_then(|issuer| self.revocations_of(issuer))
                     .map(RevocationList::view),
@@ -126,21 +133,6 @@ impl Anchors {
                 }),
             })
             .collect()
-    }
-
-    /// The revocation list of an issuer that is up to date longest.
-    pub(super) fn revocations_of(&self, issuer: &X509) -> Option<&RevocationList> {
-        let lists = self.lists_of(issuer);
-        lists.max_by_key(|list| list.next_update)
-    }
-
-    fn lists_of(&self, issuer: &X509) -> impl Iterator<Item = &RevocationList> {
-        let name = issuer.subject_name().to_der().ok();
-        let key = issuer.public_key().ok();
-        self.revocations.iter().filter(move |list| {
-            let same = list.crl.issuer_name().to_der().ok() == name && name.is_some();
-            same && key.as_ref().is_some_and(|key| list.crl.verify(key).unwrap_or(false))
-        })
     }
 
     /// What the issuer may certify, by its namespaces or else its signing policy;
@@ -173,7 +165,7 @@ impl Anchors {
         at: Timestamp,
         archive: bool,
     ) -> Result<Result<Vec<X509>, String>, openssl::error::ErrorStack> {
-        let store = self.store(at, archive)?;
+        let store = self.store(self.issuers_above(leaf.x509(), &others), at, archive)?;
         let mut untrusted = Stack::new()?;
         for other in others {
             untrusted.push(other)?;
@@ -189,10 +181,36 @@ impl Anchors {
         })
     }
 
-    fn store(&self, at: Timestamp, archive: bool) -> Result<X509Store, openssl::error::ErrorStack> {
+    /// The anchors that may stand above a certificate, by their names: a grid site
+    /// has a hundred, and a chain needs one or two.
+    fn issuers_above(&self, leaf: &X509, others: &[X509]) -> Vec<&X509> {
+        let mut names = vec![leaf.issuer_name_hash()];
+        let mut above: Vec<&X509> = Vec::new();
+        let mut looked_at = 0;
+        while let Some(name) = names.get(looked_at).copied() {
+            looked_at += 1;
+            let anchors = self.certificates.iter().map(|anchor| &anchor.x509);
+            for anchor in anchors.filter(|anchor| anchor.subject_name_hash() == name) {
+                above.push(anchor);
+                names.push(anchor.issuer_name_hash());
+            }
+            let others = others.iter().filter(|other| other.subject_name_hash() == name);
+            names.extend(others.map(|other| other.issuer_name_hash()));
+            let mut seen = BTreeSet::new();
+            names.retain(|name| seen.insert(*name));
+        }
+        above
+    }
+
+    fn store(
+        &self,
+        anchors: Vec<&X509>,
+        at: Timestamp,
+        archive: bool,
+    ) -> Result<X509Store, openssl::error::ErrorStack> {
         let mut builder = X509StoreBuilder::new()?;
-        for anchor in &self.certificates {
-            builder.add_cert(anchor.x509.clone())?;
+        for anchor in anchors {
+            builder.add_cert(anchor.clone())?;
         }
         let mut parameters = X509VerifyParam::new()?;
         parameters.set_time(at.seconds());
@@ -202,18 +220,6 @@ impl Anchors {
         parameters.set_purpose(X509PurposeId::ANY)?;
         builder.set_param(&parameters)?;
         Ok(builder.build())
-    }
-
-    /// The first certificate of a chain that its issuer has revoked by now.
-    fn revoked(&self, chain: &[X509]) -> Option<String> {
-        chain.windows(2).find_map(|pair| {
-            let (certificate, issuer) = (&pair[0], &pair[1]);
-            let list = self
-                .lists_of(issuer)
-                .find(|list| matches!(list.crl.get_by_cert(certificate), CrlStatus::Revoked(_)))?;
-            let subject = subject_of(certificate);
-            Some(format!("`{subject}` was revoked by its issuer ({})", list.file))
-        })
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Trusted {
 
 impl Trusted {
     /// Reads policy and anchors. A policy that cannot be read refuses
-    /// everything; anchors that cannot be read are an error.
+    /// everything; an anchor folder that cannot be read is an error.
     pub(super) fn read(home: &Home) -> Result<Trusted, HomeError> {
         let settings = home.settings()?;
         let policy = home.policy().unwrap_or_else(|error| {
@@ -39,6 +39,7 @@ impl Trusted {
             Policy::refuse_all(&error)
         });
         let anchors = home.anchors(&settings)?;
+        anchors.faults().iter().for_each(|fault| tracing::error!("{fault}"));
         Ok(Trusted { policy: Arc::new(policy), anchors: Arc::new(anchors) })
     }
 
@@ -130,11 +131,13 @@ impl Catalogue {
     }
 
     pub(super) fn policy_view(&self) -> PolicyView {
-        let policy = self.trusted().policy;
+        let Trusted { policy, anchors } = self.trusted();
+        let warnings = policy.warnings().iter().map(ToString::to_string);
+        let faults = anchors.faults().iter().map(ToString::to_string);
         PolicyView {
             file: self.policy_file.display().to_string(),
             broken: policy.broken().map(str::to_owned),
-            warnings: policy.warnings().iter().map(ToString::to_string).collect(),
+            warnings: faults.chain(warnings).collect(),
         }
     }
 
