@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::super::trust::read_anchors;
 use super::super::{Common, Exit, output};
-use crate::home::anchors_of;
 use crate::manifest::pki::Anchors;
 use crate::manifest::{Trust, Verifier, check_schema, parse_unsigned};
 
@@ -34,7 +34,8 @@ pub(super) struct Validate {
 impl Validate {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         let verifier = Verifier::new();
-        let anchors = self.anchors.as_deref().map(anchors_of).transpose()?;
+        let folder = self.anchors.clone();
+        let anchors = folder.map(|folder| read_anchors(common, Some(folder))).transpose()?;
         let mut invalid = Vec::new();
         let mut results = Vec::new();
         for file in &self.files {
