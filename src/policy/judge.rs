@@ -53,6 +53,7 @@ impl Judge<'_> {
         self.checksums()?;
         self.images()?;
         self.required()?;
+        self.size()?;
         match &self.context.purpose {
             Purpose::Admission => Some(()),
             Purpose::Use { latest, endorsements, reconciled, reconciled_peers } => {
@@ -227,6 +228,20 @@ impl Judge<'_> {
             }
         }
         Some(())
+    }
+
+    fn size(&mut self) -> Next {
+        const RULE: &str = "limits.max_image_size";
+        let Setting { value, source } = self.policy.max_image_size.clone();
+        let bytes = self.manifest.bytes;
+        match value {
+            None => self.not_set(RULE),
+            Some(max) if bytes <= max => self.pass(RULE, source, format!("{bytes} bytes")),
+            Some(max) => {
+                let reason = format!("the image has {bytes} bytes; at most {max} are allowed");
+                self.refuse(RULE, source, reason)
+            }
+        }
     }
 
     fn current(&mut self, latest: bool) -> Next {

@@ -64,6 +64,7 @@ impl Parser<'_> {
             "trust" => self.trust(option),
             "freshness" => self.freshness(option),
             "endorsements" => self.endorsements(option),
+            "limits" => self.limits(option),
             "require" => self.required(option),
             _ => {
                 let fault = format!("the section [{}] is unknown", option.section);
@@ -185,6 +186,22 @@ impl Parser<'_> {
         Ok(())
     }
 
+    fn limits(&mut self, option: &Written) -> Result<(), PolicyError> {
+        match option.name.as_str() {
+            "max_image_size" => {
+                let text = self.single(option)?;
+                let value = size(text).ok_or_else(|| {
+                    let fault = format!("`max_image_size` is `{text}`, not like 500M, 50G or 2T");
+                    self.error(option.line, fault)
+                })?;
+                let source = Some(self.source(option.line));
+                self.policy.max_image_size = Setting { value: Some(value), source };
+            }
+            _ => return Err(self.unknown(option)),
+        }
+        Ok(())
+    }
+
     fn endorsements(&mut self, option: &Written) -> Result<(), PolicyError> {
         match option.name.as_str() {
             "minimum" => self.policy.minimum_endorsements = self.number(option)?,
@@ -245,18 +262,36 @@ fn checksum(item: &str) -> Result<String, String> {
     }
 }
 
+/// The digits at the start of a text, and what follows them.
+fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    Some((digits.parse().ok()?, unit.trim()))
+}
+
+/// `500M`, `50G`, `2T` in powers of 1024, or bytes.
+fn size(text: &str) -> Option<u64> {
+    let (number, unit) = number_and_unit(text)?;
+    let shift = match unit {
+        "" => 0,
+        "K" | "KiB" => 10,
+        "M" | "MiB" => 20,
+        "G" | "GiB" => 30,
+        "T" | "TiB" => 40,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift)
+}
+
 /// `30m`, `24h`, `7d`, or seconds.
 fn duration(text: &str) -> Option<Duration> {
-    let (digits, unit) = match text.char_indices().find(|(_, c)| !c.is_ascii_digit()) {
-        Some((end, _)) => text.split_at(end),
-        None => (text, "s"),
-    };
-    let seconds = match unit.trim() {
-        "s" => 1,
+    let (number, unit) = number_and_unit(text)?;
+    let seconds = match unit {
+        "" | "s" => 1,
         "m" => 60,
         "h" => 3600,
         "d" => 86_400,
         _ => return None,
     };
-    digits.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
+    number.checked_mul(seconds).map(Duration::from_secs)
 }

@@ -103,6 +103,8 @@ pub struct Policy {
     pub(super) images: Lists<Identifier>,
     pub(super) required: Vec<Allowed>,
     pub(super) minimum_endorsements: Setting<u64>,
+    /// In bytes.
+    pub(super) max_image_size: Setting<Option<u64>>,
     pub(super) max_age: Setting<Option<Duration>>,
     pub(super) min_peers: Setting<u64>,
     #[serde(skip)]
@@ -126,6 +128,7 @@ impl Default for Policy {
             images: Lists::default(),
             required: Vec::new(),
             minimum_endorsements: default(0),
+            max_image_size: default(None),
             max_age: default(None),
             min_peers: default(0),
             warnings: Vec::new(),

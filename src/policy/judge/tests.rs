@@ -198,3 +198,18 @@ proptest::proptest! {
         let _ = Policy::parse("p", &text);
     }
 }
+
+#[test]
+fn images_above_the_limit_are_refused_before_anything_is_fetched() {
+    let mut case = Case::new();
+    let limit = "[limits]\nmax_image_size = 2K\n";
+    case.manifest.bytes = 2048;
+    assert_eq!(case.refused_by(limit), None);
+    case.manifest.bytes = 2049;
+    case.purpose = Purpose::Admission;
+    assert_eq!(case.refused_by(limit), Some(("limits.max_image_size".into(), Some(2))));
+    for wrong in ["2X", "", "-1", "99999999999999T", "many"] {
+        let text = format!("[limits]\nmax_image_size = {wrong}\n");
+        assert!(Policy::parse("policy.cfg", &text).is_err(), "{wrong}");
+    }
+}
