@@ -30,6 +30,7 @@ fn config() -> Config {
         identity: Identity::generate(),
         federation: FederationId::from_bytes([9; 32]),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        announce: Vec::new(),
         allowed: None,
         blocked: BTreeSet::new(),
         limits: Limits::default(),

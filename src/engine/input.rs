@@ -73,6 +73,14 @@ pub enum Input {
         /// Its addresses.
         addresses: Vec<Address>,
     },
+    /// Others say that a peer can be found there. Anyone can say that: it is tried
+    /// while peers are wanted, and never takes the place of one that was met.
+    PeerRumoured {
+        /// The peer.
+        peer: Peer,
+        /// Its addresses.
+        addresses: Vec<Address>,
+    },
     /// A peer asks.
     Question {
         /// Who.

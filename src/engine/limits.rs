@@ -45,6 +45,16 @@ pub(super) const MAX_QUESTIONS_PER_PEER: usize = 8;
 /// Peers whose addresses are remembered.
 pub(super) const MAX_PEERS: usize = 1024;
 
+/// Peers that others spoke of and that were never met. Of those, the latest.
+pub(super) const MAX_RUMOURED: usize = 256;
+
+/// Addresses of one peer that others spoke of.
+pub(super) const MAX_HEARSAY: usize = 4;
+
+/// While fewer peers are connected, others are dialled. Gossip needs a dozen; a
+/// thousand sites need not all be connected to each other.
+pub(super) const WANTED_PEERS: usize = 32;
+
 /// Addresses remembered for one peer.
 pub(super) const MAX_ADDRESSES: usize = 16;
 

@@ -149,6 +149,7 @@ impl Engine {
             Input::Disconnected { peer } => self.disconnected(peer, now),
             Input::DialFailed { peer } => self.peers.dial_failed(peer, now, &mut self.random),
             Input::PeerFound { peer, addresses } => self.peer_found(peer, addresses),
+            Input::PeerRumoured { peer, addresses } => self.peers.hear_of(peer, addresses),
             Input::Question { peer, question, request } => self.question(peer, question, request),
             Input::Answered { ask, answer } => self.answered(ask, answer, now),
             Input::Verified { job, outcome, anchors } => self.verified(job, outcome, anchors, now),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::limits::{
-    BANISHMENT, FAULT_DECAY, MAX_ADDRESSES, MAX_FAULTS, MAX_PEERS, MAX_REDIAL, MIN_REDIAL,
+    BANISHMENT, FAULT_DECAY, MAX_ADDRESSES, MAX_FAULTS, MAX_HEARSAY, MAX_PEERS, MAX_REDIAL,
+    MAX_RUMOURED, MIN_REDIAL, WANTED_PEERS,
 };
 use super::{Effect, Engine, Record, Written};
 use crate::model::{Address, Peer, Timestamp};
@@ -12,7 +13,12 @@ use crate::model::{Address, Peer, Timestamp};
 /// What is known of one peer.
 #[derive(Debug, Default)]
 struct Acquaintance {
+    /// From its ticket, the store or itself.
     addresses: Vec<Address>,
+    /// From others, the latest first.
+    hearsay: Vec<Address>,
+    /// False while only others spoke of it.
+    met: bool,
     connected: bool,
     dialling: bool,
     failures: u32,
@@ -27,6 +33,11 @@ struct Acquaintance {
 pub(super) struct Peers(BTreeMap<Peer, Acquaintance>);
 
 impl Peers {
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn connected(&self) -> impl Iterator<Item = Peer> {
         self.0.iter().filter(|(_, known)| known.connected).map(|(peer, _)| *peer)
     }
@@ -37,21 +48,55 @@ impl Peers {
 
     /// When the next dial is due. Peers without a time are dialled at once.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
+        if self.wanted() == 0 {
+            return None;
+        }
         self.0.values().filter(|known| known.may_dial()).filter_map(|known| known.next_dial).min()
+    }
+
+    /// How many more connections are wanted.
+    fn wanted(&self) -> usize {
+        let used = self.0.values().filter(|known| known.connected || known.dialling).count();
+        WANTED_PEERS.saturating_sub(used)
+    }
+
+    /// Makes room for one more peer of a kind, by forgetting one of that kind that is
+    /// not connected and fails most. False when all are connected.
+    fn make_room(&mut self, met: bool, max: usize) -> bool {
+        let of_kind = || self.0.iter().filter(|(_, known)| known.met == met);
+        if of_kind().count() < max {
+            return true;
+        }
+        let worst = of_kind().filter(|(_, known)| !known.connected);
+        let worst = worst.max_by_key(|(_, known)| known.failures).map(|(peer, _)| *peer);
+        worst.is_some_and(|worst| self.0.remove(&worst).is_some())
+    }
+
+    /// Keeps what others say of a peer: apart from what it said itself, so that no
+    /// stranger can push a known peer or its addresses out.
+    pub(super) fn hear_of(&mut self, peer: Peer, addresses: Vec<Address>) {
+        if !self.0.contains_key(&peer) && !self.make_room(false, MAX_RUMOURED) {
+            return;
+        }
+        let known = self.0.entry(peer).or_default();
+        for address in addresses {
+            let is_known = known.addresses.contains(&address) || known.hearsay.contains(&address);
+            if !is_known {
+                known.hearsay.insert(0, address);
+            }
+        }
+        known.hearsay.truncate(MAX_HEARSAY);
     }
 
     /// Adds addresses; true when that changed anything.
     pub(super) fn remember(&mut self, peer: Peer, addresses: Vec<Address>) -> bool {
-        if !self.0.contains_key(&peer) && self.0.len() >= MAX_PEERS {
-            // Make room by forgetting one that is not connected and fails most.
-            let worst = self.0.iter().filter(|(_, known)| !known.connected);
-            let worst = worst.max_by_key(|(_, known)| known.failures).map(|(peer, _)| *peer);
-            match worst {
-                Some(worst) => self.0.remove(&worst),
-                None => return false,
-            };
+        let is_met = self.0.get(&peer).is_some_and(|known| known.met);
+        if !is_met && !self.make_room(true, MAX_PEERS) {
+            return false;
         }
         let known = self.0.entry(peer).or_default();
+        known.met = true;
+        known.hearsay.clear();
         let mut changed = false;
         for address in addresses {
             if !known.addresses.contains(&address) {
@@ -92,7 +137,8 @@ impl Peers {
 
 impl Acquaintance {
     fn may_dial(&self) -> bool {
-        !self.connected && !self.dialling && !self.addresses.is_empty()
+        let can_be_found = !self.addresses.is_empty() || !self.hearsay.is_empty();
+        !self.connected && !self.dialling && can_be_found
     }
 
     fn postpone(&mut self, until: Timestamp) {
@@ -131,12 +177,27 @@ impl Engine {
         self.end_session(peer, Some("the connection closed".to_owned()), now);
     }
 
+    /// Dials peers whose time has come, while more are wanted. Which of many is
+    /// chance: otherwise every site would call the same few.
     pub(super) fn dial_due(&mut self, now: Timestamp) {
-        for (peer, known) in &mut self.peers.0 {
-            if known.may_dial() && known.next_dial.is_none_or(|due| due <= now) {
+        let wanted = self.peers.wanted();
+        if wanted == 0 {
+            return;
+        }
+        let is_due =
+            |known: &Acquaintance| known.may_dial() && known.next_dial.is_none_or(|due| due <= now);
+        let due = self.peers.0.iter().filter(|(_, known)| is_due(known));
+        let mut due: Vec<(bool, Peer)> = due.map(|(peer, known)| (!known.met, *peer)).collect();
+        if due.len() > wanted {
+            self.random.shuffle(&mut due);
+            // Those that were met go before those that others spoke of.
+            due.sort_by_key(|(rumoured, _)| *rumoured);
+        }
+        for (_, peer) in due.into_iter().take(wanted) {
+            if let Some(known) = self.peers.0.get_mut(&peer) {
                 known.dialling = true;
-                let addresses = known.addresses.clone();
-                self.outbox.push(Effect::Dial { peer: *peer, addresses });
+                let addresses = known.addresses.iter().chain(&known.hearsay).cloned().collect();
+                self.outbox.push(Effect::Dial { peer, addresses });
             }
         }
     }

@@ -250,3 +250,59 @@ fn a_caller_hears_of_refusals_with_every_rule() {
     let announced = |effect: &Effect| matches!(effect, Effect::Announce { .. });
     assert!(!bench.effects.iter().any(announced), "what is refused here is not published");
 }
+
+fn dials(bench: &mut Bench) -> Vec<(Peer, Vec<Address>)> {
+    let (dials, others) = std::mem::take(&mut bench.effects)
+        .into_iter()
+        .partition(|effect| matches!(effect, Effect::Dial { .. }));
+    bench.effects = others;
+    let dial = |effect| match effect {
+        Effect::Dial { peer, addresses } => (peer, addresses),
+        other => panic!("{other:?}"),
+    };
+    Vec::into_iter(dials).map(dial).collect()
+}
+
+fn address(port: usize) -> Address {
+    format!("/ip4/192.0.2.1/tcp/{port}").parse().unwrap()
+}
+
+#[test]
+fn rumours_push_out_no_peer_that_was_met_and_none_of_its_addresses() {
+    let mut bench = Bench::new();
+    bench.feed(Input::PeerFound { peer: PEER, addresses: vec![address(1)] });
+    assert_eq!(dials(&mut bench), [(PEER, vec![address(1)])]);
+    for number in 0..2000_usize {
+        let mut key = [7; 32];
+        key[..8].copy_from_slice(&number.to_be_bytes());
+        let (peer, addresses) = (Peer::from_key(key), vec![address(number)]);
+        bench.feed(Input::PeerRumoured { peer, addresses: addresses.clone() });
+        bench.feed(Input::PeerRumoured { peer: PEER, addresses });
+        bench.feed(Input::DialFailed { peer });
+    }
+    assert_eq!(bench.engine.peers.count(), 1 + limits::MAX_RUMOURED);
+    dials(&mut bench);
+    bench.feed(Input::DialFailed { peer: PEER });
+    bench.now = bench.now.plus(limits::MAX_REDIAL);
+    bench.feed(Input::Tick);
+    let again = dials(&mut bench).into_iter().find(|(peer, _)| *peer == PEER).unwrap().1;
+    // What it said itself first, then the latest of what others say: it may have moved.
+    assert_eq!(again, [1, 1999, 1998, 1997, 1996].map(address));
+}
+
+#[test]
+fn no_more_peers_are_dialled_than_are_wanted() {
+    let mut bench = Bench::new();
+    let peers: Vec<Peer> = (0..100).map(|number| Peer::from_key([number; 32])).collect();
+    for peer in &peers {
+        bench.feed(Input::PeerFound { peer: *peer, addresses: vec![address(1)] });
+    }
+    let dialled = dials(&mut bench);
+    assert_eq!(dialled.len(), limits::WANTED_PEERS);
+    assert_eq!(bench.engine.peers.deadline(), None, "nothing waits for a time");
+    // A place that became free goes to another.
+    bench.feed(Input::DialFailed { peer: dialled[0].0 });
+    let next = dials(&mut bench);
+    assert_eq!(next.len(), 1);
+    assert!(!dialled.contains(&next[0]));
+}

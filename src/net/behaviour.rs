@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{
-    StreamProtocol, allow_block_list, connection_limits, gossipsub, identify, ping,
+    StreamProtocol, allow_block_list, connection_limits, gossipsub, identify, kad, ping,
     request_response,
 };
 
 use super::codec::SyncCodec;
+use super::discovery;
 use super::identity::peer_id;
 use super::limits::{
     ANSWER_TIMEOUT, CONNECTIONS_PER_PEER, DUPLICATE_CACHE, GOSSIP_HISTORY, GOSSIP_OFFERED, Limits,
@@ -28,6 +29,7 @@ pub(super) struct Behaviour {
     pub(super) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
     pub(super) allowed: Toggle<allow_block_list::Behaviour<allow_block_list::AllowedPeers>>,
     pub(super) identify: identify::Behaviour,
+    pub(super) discovery: kad::Behaviour<kad::store::MemoryStore>,
     pub(super) ping: ping::Behaviour,
     pub(super) gossip: gossipsub::Behaviour,
     pub(super) sync: request_response::Behaviour<SyncCodec>,
@@ -39,6 +41,7 @@ pub(super) struct Behaviour {
 pub(super) struct Protocols {
     pub(super) sync: StreamProtocol,
     pub(super) blob: StreamProtocol,
+    discovery: StreamProtocol,
     gossip: String,
     pub(super) topic: gossipsub::IdentTopic,
 }
@@ -52,6 +55,7 @@ impl Protocols {
         Ok(Protocols {
             sync: name("sync")?,
             blob: name("blob")?,
+            discovery: name("kad")?,
             gossip: format!("/suq/{federation}/gossip"),
             topic: gossipsub::IdentTopic::new(federation.to_string()),
         })
@@ -73,6 +77,7 @@ impl Behaviour {
             blocked: blocked(&config.blocked),
             allowed: config.allowed.as_ref().map(allowed).into(),
             identify: identify::Behaviour::new(identify),
+            discovery: discovery::behaviour(key.public().to_peer_id(), &protocols.discovery),
             ping: ping::Behaviour::default(),
             gossip: gossip(protocols)?,
             sync: request_response::Behaviour::with_codec(SyncCodec, sync_protocol, sync),

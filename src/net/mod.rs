@@ -5,6 +5,7 @@
 
 mod behaviour;
 mod codec;
+mod discovery;
 mod identity;
 mod limits;
 mod listen;
@@ -35,6 +36,8 @@ pub struct Config {
     pub federation: FederationId,
     /// Where to listen; port 0 takes any free one.
     pub listen: Vec<Address>,
+    /// Where others can reach the node, when it cannot see that itself.
+    pub announce: Vec<Address>,
     /// When set, only these peers may connect.
     pub allowed: Option<BTreeSet<Peer>>,
     /// Peers that may not connect.
@@ -95,6 +98,13 @@ pub enum Event {
     Disconnected {
         /// The peer.
         peer: Peer,
+    },
+    /// A peer is said to be there, by others.
+    Found {
+        /// The peer.
+        peer: Peer,
+        /// Where.
+        addresses: Vec<Address>,
     },
     /// A dial led to no connection with a peer of this federation.
     DialFailed {

@@ -15,6 +15,7 @@ use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, tcp, yamux
 use tokio::sync::mpsc;
 
 use super::behaviour::{Behaviour, BehaviourEvent, Protocols};
+use super::discovery::{LOOK_INTERVAL, Searches};
 use super::identity::{peer_id, peer_of};
 use super::limits::{
     IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS, WAITING_EVENTS, WAITING_PUBLICATIONS,
@@ -25,9 +26,6 @@ use crate::model::{Address, Peer};
 use crate::wire::{
     DecodeError, ErrorCode, Gossip, GossipVerdict, Request, Response, decode, encode,
 };
-
-/// Addresses taken from one peer.
-const MAX_ADDRESSES: usize = 16;
 
 /// Starts the network: the handle, what happens, and incoming blob streams.
 ///
@@ -55,6 +53,13 @@ pub fn start(
             reason: error.to_string(),
         })?;
     }
+    for address in &config.announce {
+        let parsed = address.as_str().parse().map_err(|error| NetError::Address {
+            address: address.clone(),
+            reason: format!("{error}"),
+        })?;
+        swarm.add_external_address(parsed);
+    }
     let control = swarm.behaviour().streams.new_control();
     let (streams, incoming) = BlobStreams::new(control, protocols.blob.clone())?;
     let (commands, command_receiver) = mpsc::channel(WAITING_COMMANDS);
@@ -69,18 +74,19 @@ pub fn start(
         questions: BTreeMap::new(),
         asks: BTreeMap::new(),
         unpublished: VecDeque::new(),
+        searches: Searches::default(),
     };
     tokio::spawn(task.run(command_receiver, events));
     Ok((Net { commands, streams }, event_receiver, incoming))
 }
 
-struct Task {
-    swarm: Swarm<Behaviour>,
+pub(super) struct Task {
+    pub(super) swarm: Swarm<Behaviour>,
     protocols: Protocols,
     /// Events for the node.
-    outbox: VecDeque<Event>,
+    pub(super) outbox: VecDeque<Event>,
     /// Connected peers that speak this federation's protocols.
-    members: BTreeSet<Peer>,
+    pub(super) members: BTreeSet<Peer>,
     arrivals: ArrivalId,
     /// Gossip that waits for its verdict, oldest first.
     gossip: BTreeMap<ArrivalId, (MessageId, PeerId)>,
@@ -89,11 +95,13 @@ struct Task {
     asks: BTreeMap<OutboundRequestId, AskId>,
     /// Messages that nobody was there to hear.
     unpublished: VecDeque<Vec<u8>>,
+    pub(super) searches: Searches,
 }
 
 impl Task {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
         let mut retry = tokio::time::interval(PUBLISH_RETRY);
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
         loop {
             let has_room = self.outbox.len() < WAITING_EVENTS;
             tokio::select! {
@@ -110,6 +118,7 @@ impl Task {
                     Err(_) => return,
                 },
                 event = self.swarm.select_next_some(), if has_room => self.happened(event),
+                _ = look.tick() => self.search_anywhere(),
                 _ = retry.tick(), if !self.unpublished.is_empty() => self.publish_waiting(),
             }
         }
@@ -257,6 +266,7 @@ impl Task {
             }) => self.gossiped(propagation_source, message_id, &message.data),
             BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. }) => self.publish_waiting(),
             BehaviourEvent::Sync(event) => self.synced(event),
+            BehaviourEvent::Discovery(event) => self.discovered(event),
             _ => {}
         }
     }
@@ -269,8 +279,7 @@ impl Task {
             let _ = self.swarm.disconnect_peer_id(id);
             return;
         };
-        let addresses = info.listen_addrs.iter().filter_map(|a| a.to_string().parse().ok());
-        let addresses: Vec<Address> = addresses.take(MAX_ADDRESSES).collect();
+        let addresses = self.learn_addresses(id, info);
         if self.members.insert(peer) {
             self.outbox.push_back(Event::Connected { peer, addresses });
         }

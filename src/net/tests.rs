@@ -23,6 +23,7 @@ fn config(federation: u8) -> Config {
         identity: Identity::generate(),
         federation: FederationId::from_bytes([federation; 32]),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
+        announce: Vec::new(),
         allowed: None,
         blocked: BTreeSet::new(),
         limits: Limits::default(),
@@ -118,9 +119,12 @@ async fn a_question_to_nobody_is_answered_with_an_error() {
 /// sent before what it does hear.
 #[tokio::test]
 async fn the_verdict_decides_what_is_passed_on() {
-    let mut a = TestNode::start(config(1)).await;
-    let mut b = TestNode::start(config(1)).await;
-    let mut c = TestNode::start(config(1)).await;
+    let middle = config(1);
+    // The ends must not find each other.
+    let end = || Config { allowed: Some([middle.identity.peer()].into()), ..config(1) };
+    let mut a = TestNode::start(end()).await;
+    let mut c = TestNode::start(end()).await;
+    let mut b = TestNode::start(middle).await;
     a.connect(&mut b).await;
     b.connect(&mut c).await;
     for (text, verdict) in [
@@ -193,6 +197,41 @@ async fn a_closed_node_lets_in_only_whom_it_lists() {
         .await;
     let mut friend = TestNode::start(friend).await;
     friend.connect(&mut closed).await;
+}
+
+/// Each of five knows only the one before it.
+#[tokio::test]
+async fn who_knows_one_site_finds_all() {
+    let mut nodes = vec![TestNode::start(config(1)).await];
+    for _ in 1..5 {
+        let mut next = TestNode::start(config(1)).await;
+        if let Some(known) = nodes.last_mut() {
+            next.connect(known).await;
+        }
+        nodes.push(next);
+    }
+    let mut last = nodes.pop().unwrap();
+    let mut missing: BTreeSet<Peer> = nodes[..3].iter().map(|node| node.peer).collect();
+    last.wait(|event| {
+        if let Event::Found { peer, .. } | Event::Connected { peer, .. } = event {
+            missing.remove(&peer);
+        }
+        missing.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_announced_address_is_told_to_others() {
+    let announced: Address = "/ip4/127.0.0.9/tcp/7777".parse().unwrap();
+    let mut a = TestNode::start(config(1)).await;
+    let b = TestNode::start(Config { announce: vec![announced.clone()], ..config(1) }).await;
+    a.net.dial(b.peer, vec![b.address.clone()]).await;
+    let told = a.wait(|event| match event {
+        Event::Connected { addresses, .. } => Some(addresses),
+        _ => None,
+    });
+    assert!(told.await.contains(&announced));
 }
 
 #[tokio::test]

@@ -178,6 +178,7 @@ impl RunLoop {
                 tracing::info!(%peer, "disconnected");
                 Input::Disconnected { peer }
             }
+            Event::Found { peer, addresses } => Input::PeerRumoured { peer, addresses },
             Event::DialFailed { peer, reason } => {
                 tracing::debug!(%peer, reason, "not reached");
                 Input::DialFailed { peer }

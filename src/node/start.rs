@@ -64,6 +64,7 @@ impl Node {
             identity: identity.clone(),
             federation: federation.id,
             listen: settings.network.listen.clone(),
+            announce: settings.network.announce.clone(),
             allowed: (settings.membership.mode == Mode::Closed).then(|| lists.allowed.clone()),
             blocked: lists.blocked.clone(),
             limits: Limits { connections: settings.network.max_connections },

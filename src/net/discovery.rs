@@ -1,0 +1,125 @@
+//! Finding the other sites of the federation: a site that knows one finds all.
+//!
+//! Kademlia under the federation's own protocol name, for addresses only: nobody
+//! can leave records here. What it finds is hearsay until the peer itself answers.
+
+use std::time::Duration;
+
+use libp2p::core::multiaddr::Protocol;
+use libp2p::kad::{self, QueryResult, store::MemoryStore};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, identify};
+
+use super::Event;
+use super::identity::peer_of;
+use super::swarm::Task;
+use crate::model::Address;
+
+/// Between looks at a random part of the federation: in a large one each finds
+/// twenty sites more.
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// Addresses taken from one peer.
+const MAX_ADDRESSES: usize = 16;
+
+/// Longest search.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Searches under way, and one that waits for its end.
+#[derive(Debug, Default)]
+pub(super) struct Searches {
+    is_searching: bool,
+    again: bool,
+}
+
+pub(super) fn behaviour(own: PeerId, protocol: &StreamProtocol) -> kad::Behaviour<MemoryStore> {
+    let mut config = kad::Config::new(protocol.clone());
+    config
+        .set_query_timeout(SEARCH_TIMEOUT)
+        // The node searches by itself, so that it hears what is found.
+        .set_periodic_bootstrap_interval(None)
+        // Whoever wants to store a record gets nothing kept.
+        .set_record_filtering(kad::StoreInserts::FilterBoth)
+        .set_replication_interval(None)
+        .set_publication_interval(None)
+        .set_provider_publication_interval(None);
+    let mut behaviour = kad::Behaviour::with_config(own, MemoryStore::new(own), config);
+    // Sites answer each other; those behind NAT are simply not reached.
+    behaviour.set_mode(Some(kad::Mode::Server));
+    behaviour
+}
+
+impl Task {
+    /// Where a member says that it can be reached; others may be told.
+    pub(super) fn learn_addresses(&mut self, id: PeerId, info: &identify::Info) -> Vec<Address> {
+        // Its loopback is not ours, unless we met there.
+        let is_here = is_loopback(&info.observed_addr);
+        let addresses = info.listen_addrs.iter().filter(|a| is_here || !is_loopback(a));
+        let addresses: Vec<&Multiaddr> = addresses.take(MAX_ADDRESSES).collect();
+        for address in &addresses {
+            self.swarm.behaviour_mut().discovery.add_address(&id, (*address).clone());
+        }
+        self.search_around(*self.swarm.local_peer_id());
+        parse(addresses.into_iter())
+    }
+
+    /// Searches the sites whose ids are near a random one.
+    pub(super) fn search_anywhere(&mut self) {
+        let mut key = [0_u8; 32];
+        fastrand::fill(&mut key);
+        self.start_search(key.to_vec());
+    }
+
+    fn search_around(&mut self, id: PeerId) {
+        self.start_search(id.to_bytes());
+    }
+
+    fn start_search(&mut self, key: Vec<u8>) {
+        if self.searches.is_searching {
+            self.searches.again = true;
+            return;
+        }
+        self.searches.is_searching = true;
+        self.swarm.behaviour_mut().discovery.get_closest_peers(key);
+    }
+
+    pub(super) fn discovered(&mut self, event: kad::Event) {
+        let kad::Event::OutboundQueryProgressed {
+            result: QueryResult::GetClosestPeers(result),
+            step,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let peers = match result {
+            Ok(found) => found.peers,
+            Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
+        };
+        let own = *self.swarm.local_peer_id();
+        for found in peers.into_iter().filter(|found| found.peer_id != own) {
+            let addresses = parse(found.addrs.iter().take(MAX_ADDRESSES));
+            let peer = peer_of(&found.peer_id).filter(|peer| !self.members.contains(peer));
+            if let Some(peer) = peer.filter(|_| !addresses.is_empty()) {
+                self.outbox.push_back(Event::Found { peer, addresses });
+            }
+        }
+        if step.last {
+            self.searches.is_searching = false;
+            if std::mem::take(&mut self.searches.again) {
+                self.search_around(*self.swarm.local_peer_id());
+            }
+        }
+    }
+}
+
+fn parse<'a>(addresses: impl Iterator<Item = &'a Multiaddr>) -> Vec<Address> {
+    addresses.filter_map(|address| address.to_string().parse().ok()).collect()
+}
+
+fn is_loopback(address: &Multiaddr) -> bool {
+    address.iter().any(|part| match part {
+        Protocol::Ip4(ip) => ip.is_loopback(),
+        Protocol::Ip6(ip) => ip.is_loopback(),
+        _ => false,
+    })
+}
