@@ -149,3 +149,33 @@ fn a_get_that_was_killed_goes_on() {
     assert_eq!(athens.run(&["blob", "verify"]).code, 0);
     assert_eq!(fs::read_dir(&partial).unwrap().count(), 0, "nothing is left behind");
 }
+
+#[test]
+fn who_knows_one_site_finds_all_also_after_all_but_one_have_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let endorser = Endorser::new(folder.path());
+    let names = ["orsay", "athens", "lyon", "delft"];
+    let mut sites = names.map(|name| Site::new(folder.path(), name, &endorser));
+    for place in 0..sites.len() {
+        if place > 0 {
+            let ticket = sites[place - 1].await_output(&["invite"]);
+            assert_eq!(sites[place].run(&["join", ticket.trim()]).code, 0);
+        }
+        sites[place].start();
+    }
+    let peers = |site: &Site| site.status()["connected"].as_array().map_or(0, Vec::len);
+    let all_meet = |sites: &[Site]| sites.iter().all(|site| peers(site) == sites.len() - 1);
+    wait_for("everyone to meet", || all_meet(&sites));
+
+    sites[3].stop();
+    for moving in 1..3 {
+        let before = sites[moving].address();
+        while sites[moving].address() == before {
+            sites[moving].stop();
+            sites[moving].start();
+        }
+    }
+    wait_for("those that moved to come back", || all_meet(&sites[..3]));
+    sites[3].start();
+    wait_for("everyone to meet again", || all_meet(&sites));
+}
