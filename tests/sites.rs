@@ -168,11 +168,11 @@ fn who_knows_one_site_finds_all_also_after_all_but_one_have_moved() {
     wait_for("everyone to meet", || all_meet(&sites));
 
     sites[3].stop();
-    for moving in 1..3 {
-        let before = sites[moving].address();
-        while sites[moving].address() == before {
-            sites[moving].stop();
-            sites[moving].start();
+    for moving in &mut sites[1..3] {
+        let before = moving.address();
+        while moving.address() == before {
+            moving.stop();
+            moving.start();
         }
     }
     wait_for("those that moved to come back", || all_meet(&sites[..3]));
