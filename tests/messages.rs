@@ -7,8 +7,8 @@ use suq::model::{
     ContentId, EntryKey, FederationId, Identifier, Peer, Sha1, Sha256, Sha512, Timestamp,
 };
 use suq::wire::{
-    BlobName, BlobReply, BlobRequest, ByteRange, Document, EntryRecord, ErrorCode, Fate, Gossip,
-    Holding, RefusalRecord, Request, Response, Ticket, encode,
+    BlobName, BlobReply, BlobRequest, BundleFrame, ByteRange, Document, EntryRecord, ErrorCode,
+    Fate, Gossip, Holding, RefusalRecord, Request, Response, Ticket, encode,
 };
 
 const CDDL: &str = include_str!("../proto/suq.cddl");
@@ -79,6 +79,14 @@ fn blob_headers() {
     check("blob-reply-message", &BlobReply::NotFound);
     check("blob-reply-message", &BlobReply::Busy);
     check("blob-reply-message", &BlobReply::Refused { text: "no".into() });
+}
+
+#[test]
+fn bundles() {
+    check("bundle-frame-message", &BundleFrame::Manifest(b"<rdf:RDF/>".to_vec()));
+    check("bundle-frame-message", &BundleFrame::Image { sha512: SHA512, bytes: 5 });
+    check("bundle-frame-message", &BundleFrame::Data(b"bytes".to_vec()));
+    check("bundle-frame-message", &BundleFrame::End { manifests: 1, images: 1 });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod ask;
 mod blob;
+mod bundle;
 mod checksum;
 mod demo;
 mod exit;
@@ -95,6 +96,8 @@ enum Command {
     Metadata(metadata::Metadata),
     /// Publish a signed manifest, and its image with it
     Publish(publish::Publish),
+    /// Carry a catalogue to a site without network, in one file
+    Bundle(bundle::Bundle),
     /// Find images
     Search(search::Search),
     /// Show an image
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
     let common = cli.common;
     let ended = match cli.command {
         Command::Init(command) => command.run(&common),
+        Command::Bundle(command) => command.run(&common),
         Command::Serve(command) => command.run(&common),
         Command::Demo(command) => command.run(&common),
         Command::Invite(command) => command.run(&common),

@@ -49,6 +49,10 @@ pub enum Answer {
     Why(WhyView),
     /// The policy.
     Policy(PolicyView),
+    /// Addresses of documents.
+    Ids(Vec<ContentId>),
+    /// Documents byte for byte; those that are gone are left out.
+    Documents(Vec<String>),
     /// It could not be done.
     Failed(Failure),
 }

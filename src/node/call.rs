@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ImageName;
 use crate::engine::timeline::Status;
-use crate::model::{Email, Peer, Timestamp};
+use crate::model::{ContentId, Email, Peer, Timestamp};
 
 /// One question or order to a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,16 @@ pub enum Call {
     Check(String),
     /// The policy with its warnings.
     Policy,
+    /// The admitted documents that this site first saw since a time, of some images
+    /// or of all.
+    Documents {
+        /// None for the beginning.
+        since: Option<Timestamp>,
+        /// None for all.
+        images: Vec<ImageName>,
+    },
+    /// Documents byte for byte.
+    Read(Vec<ContentId>),
 }
 
 /// What to search for.
@@ -113,6 +123,8 @@ impl Call {
                 | Call::Why { .. }
                 | Call::Check(_)
                 | Call::Policy
+                | Call::Documents { .. }
+                | Call::Read(_)
                 | Call::Get(_)
         )
     }

@@ -5,6 +5,7 @@
 //! unknown versions are an error the sender is told about.
 
 mod blob;
+mod bundle;
 mod cbor;
 mod gossip;
 mod record;
@@ -12,6 +13,9 @@ mod sync;
 mod ticket;
 
 pub use blob::{BlobReply, BlobRequest, ByteRange, MAX_BLOB_HEADER_BYTES, MAX_RANGES};
+pub use bundle::{
+    BUNDLE_DATA_BYTES, BadBundle, BundleFrame, begin_bundle, open_bundle, read_frame, write_frame,
+};
 pub use cbor::{DecodeError, VERSION, decode, encode};
 pub use gossip::{Gossip, GossipVerdict};
 pub use record::{EntryRecord, Fate, RefusalRecord};

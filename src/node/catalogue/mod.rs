@@ -1,6 +1,7 @@
 //! Answers from the store alone: search, show, timeline, why, and the judgement
 //! of every use.
 
+mod documents;
 mod judge;
 mod search;
 
@@ -123,6 +124,8 @@ impl Catalogue {
                 self.why(image, email.as_ref(), *created, now).map(Answer::Why)
             }
             Call::Check(document) => self.check(document, now).map(Answer::Why),
+            Call::Documents { since, images } => self.documents(*since, images).map(Answer::Ids),
+            Call::Read(ids) => self.read(ids).map(Answer::Documents),
             Call::Policy => Ok(Answer::Policy(self.policy_view())),
             Call::Get(image) => self.get_stored(image, now).map(Answer::Got),
             _ => Err(no_node()),

@@ -1,0 +1,48 @@
+//! Documents as they are, for whoever carries them elsewhere.
+
+use super::{Catalogue, store_failed};
+use crate::model::{ContentId, Identifier, Timestamp};
+use crate::node::{Failure, ImageName};
+use crate::wire::Fate;
+
+/// Documents in one answer: at most 16 MiB.
+const MAX_DOCUMENTS: usize = 64;
+
+impl Catalogue {
+    /// Admitted documents that were first seen since a time, by endorsement date; of
+    /// every image when none is named.
+    pub(super) fn documents(
+        &self,
+        since: Option<Timestamp>,
+        images: &[ImageName],
+    ) -> Result<Vec<ContentId>, Failure> {
+        let wanted: Vec<Identifier> =
+            images.iter().map(|image| self.identifier(image)).collect::<Result<_, _>>()?;
+        let mut found = Vec::new();
+        for row in self.store.known().map_err(store_failed)? {
+            if !wanted.is_empty() && !wanted.contains(&row.key.identifier) {
+                continue;
+            }
+            let Some(record) = self.store.entry(&row.id).map_err(store_failed)? else { continue };
+            let is_new = since.is_none_or(|since| record.first_seen >= since);
+            if is_new && record.fate == Fate::Admitted {
+                found.push(row.id);
+            }
+        }
+        match wanted.into_iter().find(|_| found.is_empty() && since.is_none()) {
+            Some(identifier) => Err(self.nothing_about(&identifier)),
+            None => Ok(found),
+        }
+    }
+
+    /// Some documents; those that are gone are left out.
+    pub(super) fn read(&self, ids: &[ContentId]) -> Result<Vec<String>, Failure> {
+        let mut documents = Vec::new();
+        for id in ids.iter().take(MAX_DOCUMENTS) {
+            let record = self.store.entry(id).map_err(store_failed)?;
+            // What was verified is UTF-8.
+            documents.extend(record.and_then(|record| String::from_utf8(record.octets).ok()));
+        }
+        Ok(documents)
+    }
+}
