@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::limits::{
     CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING,
+    MAX_WAITING_PER_PEER, RESERVED_FOR_CALLS,
 };
 use super::{
     Alert, CallId, Effect, Engine, GossipId, JobId, Known, Record, Reply, Standing, Written,
@@ -36,6 +37,9 @@ pub(super) enum Origin {
 #[derive(Debug)]
 struct Candidate {
     document: Arc<[u8]>,
+    /// Of the document: comparing many long documents that differ only at their
+    /// ends would cost more than verifying them.
+    digest: Sha256,
     origins: Vec<Origin>,
 }
 
@@ -92,19 +96,32 @@ impl Admission {
 
     /// Adds a document to the line; gives its origin back when there is no room.
     pub(super) fn enqueue(&mut self, document: Arc<[u8]>, origin: Origin) -> Result<(), Origin> {
-        let same = |candidate: &&mut Candidate| candidate.document == document;
+        let digest = Sha256::of(&document);
+        let same = |candidate: &&mut Candidate| candidate.digest == digest;
         if let Some(candidate) = self.verifying.values_mut().chain(&mut self.waiting).find(same) {
             candidate.origins.push(origin);
             return Ok(());
         }
-        let unasked = matches!(origin, Origin::Call(_) | Origin::Gossip(..));
-        if self.waiting.len() >= MAX_WAITING && unasked {
+        let has_room = match origin {
+            Origin::Gossip(peer, _) => self.has_room_for(peer),
+            Origin::Call(_) => self.waiting.len() < MAX_WAITING,
+            Origin::Sync(..) | Origin::Rejudge(_) | Origin::Held => true,
+        };
+        if !has_room {
             return Err(origin);
         }
-        let candidate = Candidate { document, origins: vec![origin] };
+        let candidate = Candidate { document, digest, origins: vec![origin] };
         self.waiting_for_sync += usize::from(candidate.is_from_sync());
         self.waiting.push_back(candidate);
         Ok(())
+    }
+
+    /// True while one more document of this peer's gossip may wait: no peer may take
+    /// all the room, and all peers together leave some to this site's own callers.
+    fn has_room_for(&self, peer: Peer) -> bool {
+        let is_its = |candidate: &&Candidate| matches!(candidate.origins.first(), Some(Origin::Gossip(from, _)) if *from == peer);
+        self.waiting.len() < MAX_WAITING - RESERVED_FOR_CALLS
+            && self.waiting.iter().filter(is_its).count() < MAX_WAITING_PER_PEER
     }
 
     fn retry(&mut self, candidate: Candidate) {
@@ -139,9 +156,18 @@ impl Engine {
         }
     }
 
-    pub(super) fn heard(&mut self, peer: Peer, gossip: GossipId, document: Arc<[u8]>) {
+    pub(super) fn heard(
+        &mut self,
+        peer: Peer,
+        gossip: GossipId,
+        document: Arc<[u8]>,
+        now: Timestamp,
+    ) {
         if document.len() > MAX_DOCUMENT_BYTES {
             self.judge_gossip(gossip, GossipVerdict::Reject);
+        } else if !self.peers.may_gossip(peer, now) {
+            // Too fast; what is worth having comes by sync.
+            self.judge_gossip(gossip, GossipVerdict::Ignore);
         } else if self.admission.enqueue(document, Origin::Gossip(peer, gossip)).is_err() {
             // Not the sender's fault; sync brings the document again.
             self.judge_gossip(gossip, GossipVerdict::Ignore);
@@ -227,7 +253,8 @@ impl Engine {
         let admitted = self.rules.policy.admit(verified, &context);
         if rejudged {
             let others = candidate.origins.into_iter().filter(|o| *o != Origin::Rejudge(id));
-            let others = Candidate { document: candidate.document, origins: others.collect() };
+            let Candidate { document, digest, .. } = candidate;
+            let others = Candidate { document, digest, origins: others.collect() };
             return self.rejudged(id, key, admitted, others.origins, now);
         }
         let (record, judgement) = match admitted {
@@ -241,7 +268,7 @@ impl Engine {
                 (Record::Refusal { id, record }, Judgement::Refused(verdict))
             }
         };
-        let Candidate { document, origins } = candidate;
+        let Candidate { document, origins, .. } = candidate;
         let settling = Settling { id, key, document, origins, judgement };
         self.store(vec![record], Written::Document(Box::new(settling)));
     }

@@ -10,6 +10,19 @@ pub(super) const MAX_VERIFYING: usize = 32;
 /// worst, 5 MB in practice.
 pub(super) const MAX_WAITING: usize = 1024;
 
+/// Of them, those that one peer's gossip brought.
+pub(super) const MAX_WAITING_PER_PEER: usize = 256;
+
+/// Of them, places that gossip leaves to this site's own callers.
+pub(super) const RESERVED_FOR_CALLS: usize = 64;
+
+/// One gossiped document of a peer uses up this much time ...
+pub(super) const GOSSIP_COST: Duration = Duration::from_millis(50);
+
+/// ... of which it may be this far ahead: a thousand documents at once, then twenty
+/// a second. A site that publishes more is heard of by sync.
+pub(super) const GOSSIP_AHEAD: Duration = Duration::from_secs(50);
+
 /// Sync stops asking for documents while this many of its own wait.
 pub(super) const MAX_SYNC_WAITING: usize = 256;
 

@@ -144,7 +144,7 @@ impl Engine {
             Input::Sync { call, peer } => self.sync_on_call(call, peer, now),
             Input::Fetch { call, wanted } => self.fetch_on_call(call, wanted),
             Input::Hangup { call } => self.hang_up(call),
-            Input::Heard { peer, gossip, document } => self.heard(peer, gossip, document),
+            Input::Heard { peer, gossip, document } => self.heard(peer, gossip, document, now),
             Input::Connected { peer } => self.connected(peer, now),
             Input::Disconnected { peer } => self.disconnected(peer, now),
             Input::DialFailed { peer } => self.peers.dial_failed(peer, now, &mut self.random),

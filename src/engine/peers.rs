@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::limits::{
-    BANISHMENT, FAULT_DECAY, MAX_ADDRESSES, MAX_FAULTS, MAX_HEARSAY, MAX_PEERS, MAX_REDIAL,
-    MAX_RUMOURED, MIN_REDIAL, WANTED_PEERS,
+    BANISHMENT, FAULT_DECAY, GOSSIP_AHEAD, GOSSIP_COST, MAX_ADDRESSES, MAX_FAULTS, MAX_HEARSAY,
+    MAX_PEERS, MAX_REDIAL, MAX_RUMOURED, MIN_REDIAL, WANTED_PEERS,
 };
 use super::{Effect, Engine, Record, Written};
 use crate::model::{Address, Peer, Timestamp};
@@ -26,6 +26,8 @@ struct Acquaintance {
     next_dial: Option<Timestamp>,
     faults: u32,
     last_fault: Option<Timestamp>,
+    /// The time that its gossip has used up.
+    gossip_paid: Option<Timestamp>,
 }
 
 /// All peers.
@@ -116,6 +118,21 @@ impl Peers {
         // Between half and all of it, so that sites do not dial in step.
         let wait = wait.mul_f64(0.5 + random.f64() / 2.0);
         known.postpone(now.plus(wait));
+    }
+
+    /// Counts a gossiped document; false when the peer sends them too fast.
+    pub(super) fn may_gossip(&mut self, peer: Peer, now: Timestamp) -> bool {
+        // Gossip can come before it is known that the peer is connected.
+        if !self.0.contains_key(&peer) && !self.make_room(false, MAX_RUMOURED) {
+            return false;
+        }
+        let known = self.0.entry(peer).or_default();
+        let paid = known.gossip_paid.map_or(now, |paid| paid.max(now)).plus(GOSSIP_COST);
+        let is_allowed = paid.since(now) <= GOSSIP_AHEAD;
+        if is_allowed {
+            known.gossip_paid = Some(paid);
+        }
+        is_allowed
     }
 
     /// Counts a fault; true when it was one too many.

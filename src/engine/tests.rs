@@ -306,3 +306,50 @@ fn no_more_peers_are_dialled_than_are_wanted() {
     assert_eq!(next.len(), 1);
     assert!(!dialled.contains(&next[0]));
 }
+
+/// Feeds documents that all differ without ending any verification; how many found
+/// no room.
+fn without_room(bench: &mut Bench, peer: Peer, count: u64) -> usize {
+    let mut without = 0;
+    for number in 0..count {
+        let document = format!("<flood>{number} of {peer}</flood>").into_bytes().into();
+        let input = Input::Heard { peer, gossip: GossipId(number), document };
+        let effects = bench.engine.handle(input, bench.now);
+        without += effects.iter().filter(|e| matches!(e, Effect::Judge { .. })).count();
+    }
+    without
+}
+
+#[test]
+fn one_peer_cannot_take_the_room_of_others_and_peers_leave_some_to_callers() {
+    let mut bench = Bench::new();
+    let share = limits::MAX_WAITING_PER_PEER + limits::MAX_VERIFYING;
+    assert_eq!(without_room(&mut bench, PEER, share as u64 + 10), 10);
+    assert_eq!(without_room(&mut bench, OTHER, 100), 0);
+    for number in 10..20 {
+        without_room(&mut bench, Peer::from_key([number; 32]), 300);
+    }
+    assert_eq!(without_room(&mut bench, Peer::from_key([99; 32]), 1), 1);
+    for number in 0..limits::RESERVED_FOR_CALLS as u64 {
+        let document = format!("<own>{number}</own>").into_bytes().into();
+        let effects =
+            bench.engine.handle(Input::Publish { call: CallId(number), document }, bench.now);
+        assert!(effects.is_empty(), "it waits: {effects:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_gossips_too_fast_is_not_listened_to_for_a_while() {
+    let mut bench = Bench::new();
+    let burst = (limits::GOSSIP_AHEAD.as_millis() / limits::GOSSIP_COST.as_millis()) as u32;
+    let heard = |bench: &mut Bench, peer| bench.engine.peers.may_gossip(peer, bench.now);
+    assert!((0..burst).all(|_| heard(&mut bench, PEER)));
+    assert!(!heard(&mut bench, PEER));
+    assert!(heard(&mut bench, OTHER), "others are");
+    bench.now = bench.now.plus(limits::GOSSIP_COST);
+    assert!(heard(&mut bench, PEER) && !heard(&mut bench, PEER));
+    let before = bench.verifications;
+    bench.hear(1, PEER, &document(&WORLD.trusted, NOW, "good"));
+    assert_eq!(bench.verdicts(), [(1, GossipVerdict::Ignore)]);
+    assert_eq!(bench.verifications, before);
+}
