@@ -37,6 +37,13 @@ fn sites_agree_and_keep_their_word_through_loss_a_split_and_crashes() {
 }
 
 #[test]
+fn honest_sites_learn_everything_although_every_fifth_lies() {
+    let violations = run_all("liars.toml");
+    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "{} seeds failed:\n{}", lines.len(), lines.join("\n"));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
     let scenario = scenario("split-and-crash.toml");
     let trace = |seed| run(&scenario, seed).unwrap().trace;

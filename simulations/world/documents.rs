@@ -113,7 +113,7 @@ fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
 }
 
 /// The same document with another size of the image.
-fn forge(document: &[u8]) -> Arc<[u8]> {
+pub fn forge(document: &[u8]) -> Arc<[u8]> {
     let text = std::str::from_utf8(document).unwrap();
     Arc::from(text.replacen("bytes>1", "bytes>2", 1).into_bytes())
 }

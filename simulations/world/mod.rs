@@ -3,6 +3,7 @@
 //! The engines are the ones that real nodes run. Everything random comes from
 //! one seed, so a seed always gives the same run.
 
+mod byzantine;
 mod disk;
 mod documents;
 mod invariants;
@@ -131,7 +132,13 @@ impl World {
         let network = Network::new(&scenario, &mut random);
         let skew = scenario.clock_skew_s * 1000;
         let sites = (0..scenario.sites)
-            .map(|n| Site::new(n, n < scenario.blacklisting_sites, random.i64(-skew..=skew)))
+            .map(|n| {
+                let byzantine = n >= scenario.sites - scenario.byzantine_sites;
+                let blacklisting = n < scenario.blacklisting_sites;
+                let mut site = Site::new(n, blacklisting, random.i64(-skew..=skew));
+                site.byzantine = byzantine;
+                site
+            })
             .collect();
         let mut world = World {
             seed,
@@ -315,7 +322,7 @@ impl World {
             Effect::Announce { document } => {
                 // Gossip passes a message on once.
                 if self.sites[site].heard.insert(Sha256::of(&document)) {
-                    self.forward(site, None, &document);
+                    self.pass_on(site, None, &document);
                 }
             }
             Effect::Judge { gossip, verdict } => {
@@ -323,7 +330,7 @@ impl World {
                     self.invariants
                         .passed_on(&self.sites[site], &document)
                         .map_err(|what| self.violation(4, what))?;
-                    self.forward(site, from, &document);
+                    self.pass_on(site, from, &document);
                 }
             }
             Effect::Reply { call, reply } => {
@@ -339,7 +346,9 @@ impl World {
     }
 
     fn publish(&mut self, number: usize) -> Result<(), Violation> {
-        let up: Vec<usize> = (0..self.sites.len()).filter(|n| self.sites[*n].is_up()).collect();
+        // What is published at a hostile site may be lost.
+        let honest = |n: &usize| self.sites[*n].is_up() && !self.sites[*n].byzantine;
+        let up: Vec<usize> = (0..self.sites.len()).filter(honest).collect();
         let site = up[self.random.usize(0..up.len())];
         let call = CallId(number as u64);
         self.sites[site].calls.insert(call);
@@ -374,10 +383,13 @@ impl World {
         self.after([0, 100], Event::Input { site, life, input: Input::Tick });
     }
 
-    /// Sites of the same policy that are up.
+    /// Honest sites of the same policy that are up.
     pub fn camps(sites: &[Site]) -> [BTreeSet<usize>; 2] {
         let camp = |blacklisting: bool| {
-            let fits = |n: &usize| sites[*n].blacklisting == blacklisting && sites[*n].is_up();
+            let fits = |n: &usize| {
+                let site = &sites[*n];
+                site.blacklisting == blacklisting && site.is_up() && !site.byzantine
+            };
             (0..sites.len()).filter(fits).collect()
         };
         [camp(false), camp(true)]

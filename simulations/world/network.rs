@@ -120,7 +120,10 @@ impl World {
                 self.transmit(site, to, Delivery::Question { from: site, to, ask, life, request });
             }
             Effect::Answer { question, response } => {
-                if let Some((to, ask, life)) = self.network.open.remove(&question) {
+                let open = self.network.open.remove(&question);
+                if let (Some((to, ask, life)), Some(response)) =
+                    (open, self.answer_of(site, response))
+                {
                     let from = site;
                     let answer = Delivery::Answer { from, to, ask, life, response };
                     self.transmit(from, to, answer);

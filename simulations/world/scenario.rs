@@ -11,6 +11,8 @@ pub struct Scenario {
     pub sites: usize,
     pub links: usize,
     pub blacklisting_sites: usize,
+    #[serde(default)]
+    pub byzantine_sites: usize,
     pub documents: usize,
     pub publish_until_s: u64,
     pub forgeries: usize,

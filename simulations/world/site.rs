@@ -15,6 +15,8 @@ use super::documents::{LIBRARY, policy};
 pub struct Site {
     pub number: usize,
     pub blacklisting: bool,
+    /// It lies.
+    pub byzantine: bool,
     /// This site's clock less the true time, in milliseconds.
     skew_ms: i64,
     engine: Option<Engine>,
@@ -34,6 +36,7 @@ impl Site {
         Site {
             number,
             blacklisting,
+            byzantine: false,
             skew_ms,
             engine: None,
             disk: Disk::default(),
