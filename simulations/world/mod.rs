@@ -14,6 +14,7 @@ mod site;
 pub use documents::{EPOCH, LIBRARY};
 pub use invariants::Violation;
 pub use scenario::Scenario;
+use scenario::{Churn, Partition};
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -59,6 +60,7 @@ enum Event {
     },
     PartitionBegins {
         sites: usize,
+        one_way: bool,
     },
     PartitionEnds,
     Crash {
@@ -172,9 +174,17 @@ impl World {
             self.at(EPOCH.plus(Duration::from_millis(at)), Event::Forge { number });
         }
         for partition in self.scenario.partition.clone() {
-            let begin = Event::PartitionBegins { sites: partition.sites };
+            let Partition { sites, one_way, .. } = partition;
+            let begin = Event::PartitionBegins { sites, one_way };
             self.at(EPOCH.plus(Duration::from_secs(partition.from_s)), begin);
             self.at(EPOCH.plus(Duration::from_secs(partition.to_s)), Event::PartitionEnds);
+        }
+        if let Some(Churn { every_s, down_s }) = self.scenario.churn.clone() {
+            let down = Duration::from_secs(down_s);
+            for at in (every_s..self.scenario.publish_until_s).step_by(every_s as usize) {
+                let at = EPOCH.plus(Duration::from_secs(at));
+                self.at(at, Event::Crash { site: None, down });
+            }
         }
         for crash in self.scenario.crash.clone() {
             if let Some(at) = crash.at_s {
@@ -227,7 +237,8 @@ impl World {
             .crash
             .iter()
             .map(|crash| crash.at_s.unwrap_or(self.scenario.publish_until_s) + crash.down_s);
-        let last = partitions.chain(crashes).max().unwrap_or(0).max(publications);
+        let churn = self.scenario.churn.iter().map(|churn| publications + churn.down_s);
+        let last = partitions.chain(crashes).chain(churn).max().unwrap_or(0).max(publications);
         EPOCH.plus(Duration::from_secs(last))
     }
 
@@ -269,7 +280,7 @@ impl World {
                 let site = self.random.usize(0..self.sites.len());
                 self.gossip_to(site, None, Arc::clone(&LIBRARY.forgeries[number]));
             }
-            Event::PartitionBegins { sites } => self.cut(sites)?,
+            Event::PartitionBegins { sites, one_way } => self.cut(sites, one_way)?,
             Event::PartitionEnds => self.network.cut_off.clear(),
             Event::Crash { site, down } => self.crash(site, down)?,
             Event::Restart { site } => self.start(site),

@@ -30,6 +30,8 @@ pub struct Network {
     connections: BTreeSet<(usize, usize)>,
     /// Sites on the far side of a partition.
     pub cut_off: BTreeSet<usize>,
+    /// They still hear the others.
+    one_way: bool,
     /// Questions that wait for an answer: who asked what, in which life.
     open: BTreeMap<QuestionId, (usize, AskId, u32)>,
     /// Asks that were answered, or will fail by their time-out.
@@ -79,6 +81,7 @@ impl Network {
             links,
             connections: BTreeSet::new(),
             cut_off: BTreeSet::new(),
+            one_way: false,
             open: BTreeMap::new(),
             unanswered: BTreeSet::new(),
             question_ids: 0,
@@ -91,8 +94,9 @@ impl Network {
         self.links[site].iter().map(|other| peer(*other)).collect()
     }
 
-    fn is_cut(&self, a: usize, b: usize) -> bool {
-        self.cut_off.contains(&a) != self.cut_off.contains(&b)
+    fn is_cut(&self, from: usize, to: usize) -> bool {
+        let (from, to) = (self.cut_off.contains(&from), self.cut_off.contains(&to));
+        if self.one_way { from && !to } else { from != to }
     }
 
     fn connected(&self, site: usize) -> Vec<usize> {
@@ -211,10 +215,14 @@ impl World {
     }
 
     /// Cuts a random part of the sites off.
-    pub(super) fn cut(&mut self, count: usize) -> Result<(), Violation> {
+    pub(super) fn cut(&mut self, count: usize, one_way: bool) -> Result<(), Violation> {
         let mut sites: Vec<usize> = (0..self.sites.len()).collect();
         self.random.shuffle(&mut sites);
         self.network.cut_off = sites.into_iter().take(count).collect();
+        self.network.one_way = one_way;
+        if one_way {
+            return Ok(());
+        }
         let cut: Vec<(usize, usize)> = self.network.connections.iter().copied().collect();
         for (a, b) in cut {
             if self.network.is_cut(a, b) {

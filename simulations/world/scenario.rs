@@ -22,6 +22,7 @@ pub struct Scenario {
     pub clock_skew_s: i64,
     pub horizon_s: u64,
     pub seeds: u64,
+    pub churn: Option<Churn>,
     #[serde(default)]
     pub partition: Vec<Partition>,
     #[serde(default)]
@@ -35,6 +36,18 @@ pub struct Partition {
     pub from_s: u64,
     pub to_s: u64,
     pub sites: usize,
+    /// Nothing from these sites arrives elsewhere, while they hear everything, and
+    /// no connection is seen to break.
+    #[serde(default)]
+    pub one_way: bool,
+}
+
+/// Sites crash and come back all the time, until `publish_until_s`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Churn {
+    pub every_s: u64,
+    pub down_s: u64,
 }
 
 /// One site stops at once, loses what it had not flushed, and comes back.
