@@ -86,6 +86,9 @@ pub fn policy(blacklisting: bool) -> Policy {
 }
 
 fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
+    let title = format!("image {number}");
+    // Now and then an endorser signs other words under the same key.
+    let number = if number % 12 == 10 { number - 1 } else { number };
     let key = &keys[(number / 3) % keys.len()];
     let created = EPOCH.minus(std::time::Duration::from_secs(86_400 - 60 * number as u64));
     if number % 3 == 2 {
@@ -104,7 +107,7 @@ fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
             .collect(),
         details: Details {
             image_type: "base".to_owned(),
-            title: Some(format!("image {number}")),
+            title: Some(title),
             ..Details::default()
         },
         pieces: None,
