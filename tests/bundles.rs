@@ -77,7 +77,7 @@ fn a_bundle_brings_manifests_and_images_to_a_site_without_network() {
     assert_eq!(lyon.run(&["policy", "reload"]).code, 0);
     let (run, report) = import(&lyon, &bundle);
     assert_eq!((run.code, lyon.entries()), (0, 0), "{run:?}");
-    assert!(report["refused"][0].as_str().unwrap().contains("blacklist"), "{report}");
+    assert!(report["reasons"][0].as_str().unwrap().contains("blacklist"), "{report}");
     assert_eq!(report["images_skipped"], 1);
 }
 
@@ -125,7 +125,7 @@ fn what_was_cut_or_changed_is_named_and_the_rest_is_kept() {
     let lyon = world.site("lyon");
     let (run, report) = import(&lyon, &changed);
     assert_eq!(run.code, 5, "{run:?}");
-    assert_eq!((&report["images"], report["unverified"].as_array().unwrap().len()), (&0.into(), 1));
+    assert_eq!((&report["images"], &report["unverified"]), (&0.into(), &1.into()));
 
     let (run, report) = import(&delft, &bundle);
     assert_eq!((run.code, delft.entries(), &report["images"]), (0, 2, &1.into()), "{run:?}");

@@ -66,4 +66,10 @@ fn trust_is_listed_and_explained_and_validation_follows_it() {
     let distrusted = suq(&validate);
     assert_eq!(distrusted.code, 5, "{distrusted:?}");
     assert!(distrusted.error.contains("ca.signing_policy"), "a warning: {distrusted:?}");
+
+    fs::remove_file(anchors.join("ca.signing_policy")).unwrap();
+    fs::write(anchors.join("lists.crl"), "nonsense").unwrap();
+    let nobodys = suq(&["trust", "list", "--anchors", &folder_name]);
+    assert_eq!(nobodys.code, 1, "{nobodys:?}");
+    assert!(nobodys.error.contains("lists.crl: not a certificate revocation list"), "{nobodys:?}");
 }

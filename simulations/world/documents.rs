@@ -54,7 +54,7 @@ impl Library {
         Library {
             documents,
             forgeries,
-            anchors: Anchors::new([anchor], &[]),
+            anchors: Anchors::new([anchor], &[]).unwrap(),
             verifier: Verifier::new(),
             verified: Mutex::new(BTreeMap::new()),
         }

@@ -33,7 +33,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         trusted: key(&authority, "jane@example.org"),
         blacklisted: key(&authority, "mallory@example.org"),
         stranger: key(&other, "stranger@example.org"),
-        anchors: Anchors::new([AnchorFile { name: "ca.pem".into(), bytes }], &[]),
+        anchors: Anchors::new([AnchorFile { name: "ca.pem".into(), bytes }], &[]).unwrap(),
     }
 });
 

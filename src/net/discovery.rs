@@ -55,10 +55,12 @@ impl Task {
         let is_here = is_loopback(&info.observed_addr);
         let addresses = info.listen_addrs.iter().filter(|a| is_here || !is_loopback(a));
         let addresses: Vec<&Multiaddr> = addresses.take(MAX_ADDRESSES).collect();
+        let discovery = &mut self.swarm.behaviour_mut().discovery;
+        // In the place of what it said before, which would pile up.
+        discovery.remove_peer(&id);
         for address in &addresses {
-            self.swarm.behaviour_mut().discovery.add_address(&id, (*address).clone());
+            discovery.add_address(&id, (*address).clone());
         }
-        self.search_around(*self.swarm.local_peer_id());
         parse(addresses.into_iter())
     }
 
@@ -69,8 +71,9 @@ impl Task {
         self.start_search(key.to_vec());
     }
 
-    fn search_around(&mut self, id: PeerId) {
-        self.start_search(id.to_bytes());
+    /// Searches the sites whose ids are near this node's.
+    pub(super) fn search_around(&mut self) {
+        self.start_search(self.swarm.local_peer_id().to_bytes());
     }
 
     fn start_search(&mut self, key: Vec<u8>) {
@@ -106,7 +109,7 @@ impl Task {
         if step.last {
             self.searches.is_searching = false;
             if std::mem::take(&mut self.searches.again) {
-                self.search_around(*self.swarm.local_peer_id());
+                self.search_around();
             }
         }
     }

@@ -61,7 +61,7 @@ pub enum NetError {
         reason: String,
     },
     /// The address means nothing to the network.
-    #[error("{address} is no address to listen on: {reason}")]
+    #[error("{address} is no address that others can use: {reason}")]
     Address {
         /// The address.
         address: Address,

@@ -282,6 +282,7 @@ impl Task {
         let addresses = self.learn_addresses(id, info);
         if self.members.insert(peer) {
             self.outbox.push_back(Event::Connected { peer, addresses });
+            self.search_around();
         }
     }
 

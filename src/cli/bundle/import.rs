@@ -35,12 +35,36 @@ struct Report {
     /// They will be judged when their date comes.
     waiting: u64,
     /// By this site's rules.
-    refused: Vec<String>,
-    unverified: Vec<String>,
+    refused: u64,
+    /// They are not what they say.
+    unverified: u64,
+    /// Why, of the first of the last two kinds.
+    reasons: Vec<String>,
     images: u64,
     images_known: u64,
     /// Their manifest was refused.
     images_skipped: u64,
+}
+
+/// Reasons that a report gives.
+const MAX_REASONS: usize = 1000;
+
+impl Report {
+    fn refused(&mut self, reason: String) {
+        self.refused += 1;
+        self.explain(reason);
+    }
+
+    fn unverified(&mut self, reason: String) {
+        self.unverified += 1;
+        self.explain(reason);
+    }
+
+    fn explain(&mut self, reason: String) {
+        if self.reasons.len() < MAX_REASONS {
+            self.reasons.push(reason);
+        }
+    }
 }
 
 impl Import {
@@ -75,12 +99,12 @@ impl Import {
         };
         show(common, &reader.report)?;
         ended?;
-        match reader.report.unverified.is_empty() {
-            true => Ok(()),
-            false => Err(Exit::new(
-                Exit::NOT_VERIFIED,
-                format!("{} parts are not what they say", reader.report.unverified.len()),
-            )),
+        match reader.report.unverified {
+            0 => Ok(()),
+            count => {
+                let message = format!("{count} parts are not what they say");
+                Err(Exit::new(Exit::NOT_VERIFIED, message))
+            }
         }
     }
 }
@@ -121,7 +145,7 @@ impl Reader {
     fn manifest(&mut self, octets: Vec<u8>) -> Result<(), Exit> {
         self.accepted = None;
         let Ok(document) = String::from_utf8(octets) else {
-            self.report.unverified.push("a manifest that is not UTF-8".to_owned());
+            self.report.unverified("a manifest that is not UTF-8".to_owned());
             return Ok(());
         };
         match ask::call(&self.home, &Call::Publish(document.clone()), |_| {}) {
@@ -131,9 +155,9 @@ impl Reader {
             }
             Ok(Answer::Waiting { .. }) => self.report.waiting += 1,
             Ok(other) => return Err(ask::unexpected(&other)),
-            Err(exit) if exit.code == Exit::REFUSED => self.report.refused.push(exit.message),
+            Err(exit) if exit.code == Exit::REFUSED => self.report.refused(exit.message),
             Err(exit) if exit.code == Exit::NOT_VERIFIED => {
-                self.report.unverified.push(exit.message);
+                self.report.unverified(exit.message);
             }
             Err(exit) => return Err(exit),
         }
@@ -153,7 +177,7 @@ impl Reader {
         }
         if bytes != manifest.bytes {
             let fault = format!("the image of {} has {bytes} bytes", manifest.identifier);
-            self.report.unverified.push(fault);
+            self.report.unverified(fault);
             return Ok(());
         }
         let expected = Expected { bytes, checksums: manifest.checksums.clone() };
@@ -186,7 +210,7 @@ impl Reader {
                 if exit.code != Exit::NOT_VERIFIED {
                     return Err(exit);
                 }
-                self.report.unverified.push(exit.message);
+                self.report.unverified(exit.message);
             }
         }
         Ok(())
@@ -197,22 +221,19 @@ fn show(common: &Common, report: &Report) -> Result<(), Exit> {
     if common.json {
         return output::json(report);
     }
-    for reason in report.refused.iter().chain(&report.unverified) {
-        output::note(reason);
-    }
+    report.reasons.iter().for_each(|reason| output::note(reason));
     let Report { admitted, known, waiting, refused, unverified, .. } = report;
     output::line(format!(
-        "manifests  {admitted} admitted, {known} known before, {waiting} wait for their date, {} \
-         refused",
-        refused.len()
+        "manifests  {admitted} admitted, {known} known before, {waiting} wait for their date, \
+         {refused} refused"
     ));
     let Report { images, images_known, images_skipped, .. } = report;
     output::line(format!(
         "images     {images} added, {images_known} known before, {images_skipped} of refused \
          manifests"
     ));
-    if !unverified.is_empty() {
-        output::line(format!("forged     {} parts are not what they say", unverified.len()));
+    if *unverified > 0 {
+        output::line(format!("forged     {unverified} parts are not what they say"));
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ pub struct AnchorFile {
 
 /// An anchor file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{file}: {fault}; repair or remove it: the authority it belongs to is not trusted")]
+#[error("{file}: {fault}; repair or remove it: until then its authority is not trusted")]
 pub struct BadAnchor {
     /// The file.
     pub file: String,
@@ -87,13 +87,22 @@ impl Anchors {
     /// A file that cannot be read is one of the [`Anchors::faults`]. When it limits
     /// an anchor (the same name up to the last dot), that anchor is not trusted: the
     /// file may revoke or forbid what is at hand. The others are.
-    pub fn new(files: impl IntoIterator<Item = AnchorFile>, pins: &[Sha256]) -> Anchors {
+    ///
+    /// # Errors
+    /// When such a file has no anchor's name: nobody can tell whom it limits.
+    pub fn new(
+        files: impl IntoIterator<Item = AnchorFile>,
+        pins: &[Sha256],
+    ) -> Result<Anchors, BadAnchor> {
         let mut anchors = Anchors { pins: pins.iter().copied().collect(), ..Anchors::default() };
         anchors.digests = pins.iter().map(|pin| Sha256::of(pin.as_bytes())).collect();
         for AnchorFile { name, bytes } in files {
             if let Err(fault) = anchors.read(&name, &bytes) {
                 anchors.faults.push(BadAnchor { file: name, fault });
             }
+        }
+        if let Some(bad) = anchors.faults.iter().find(|bad| !anchors.can_tell_whose(&bad.file)) {
+            return Err(bad.clone());
         }
         let faults: BTreeSet<&str> = anchors.faults.iter().map(|bad| stem(&bad.file)).collect();
         let is_limited = |anchor: &Anchor| anchor.files.iter().any(|f| faults.contains(stem(f)));
@@ -103,7 +112,15 @@ impl Anchors {
         for list in &mut anchors.revocations {
             list.find_makers(&anchors.certificates);
         }
-        anchors
+        Ok(anchors)
+    }
+
+    /// True for a file of certificates, and for one with the name of such a file.
+    fn can_tell_whose(&self, file: &str) -> bool {
+        let is_certificates = |file: &str| matches!(kind(file), Kind::Certificates);
+        let used = self.certificates.iter().flat_map(|anchor| anchor.files.iter());
+        let unused = self.faults.iter().map(|bad| &bad.file).filter(|file| is_certificates(file));
+        is_certificates(file) || used.chain(unused).any(|other| stem(other) == stem(file))
     }
 
     fn read(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
@@ -249,7 +266,7 @@ mod tests {
 
     fn anchors(authority: &Authority, pins: &[Sha256]) -> Anchors {
         let bytes = authority.certificate_pem().unwrap();
-        Anchors::new([AnchorFile { name: "ca.pem".into(), bytes }], pins)
+        Anchors::new([AnchorFile { name: "ca.pem".into(), bytes }], pins).unwrap()
     }
 
     #[test]
@@ -284,7 +301,7 @@ mod tests {
                 AnchorFile { name: "1.0".into(), bytes: authority.certificate_pem().unwrap() },
                 AnchorFile { name: name.into(), bytes: text.into() },
             ];
-            let anchors = Anchors::new(files, &[]);
+            let anchors = Anchors::new(files, &[]).unwrap();
             let explained = anchors.explain(&good);
             assert_eq!(explained.chain[0].signing_policy.as_deref(), Some(name));
             assert_eq!(anchors.list()[0].signing_policy.as_deref(), Some(name));
@@ -323,7 +340,7 @@ mod tests {
                 AnchorFile { name: "1.0".into(), bytes: one.certificate_pem().unwrap() },
                 AnchorFile { name: "1.r0".into(), bytes: list },
             ];
-            Anchors::new(files, &[]).check(&good)
+            Anchors::new(files, &[]).unwrap().check(&good)
         };
         let Trust::Untrusted { reason } =
             check(one.revocation_list(&[&signer], NOW, later).unwrap())
@@ -346,7 +363,7 @@ mod tests {
             name: name.into(),
             bytes: authority.certificate_pem().unwrap(),
         };
-        let digest = |files: Vec<AnchorFile>| Anchors::new(files, &[]).digest();
+        let digest = |files: Vec<AnchorFile>| Anchors::new(files, &[]).unwrap().digest();
         let both = digest(vec![file("1.0", &one), file("2.0", &two)]);
         assert_eq!(both, digest(vec![file("b.pem", &two), file("a.pem", &one)]));
         assert_ne!(both, digest(vec![file("1.0", &one)]));
@@ -367,7 +384,7 @@ mod tests {
         for bad in ["1.r0", "1.signing_policy", "1.namespaces", "hash.crl"] {
             // The same authority under two names, as the grid has it.
             let files = [file("1.0", &one), file("hash.0", &one), file("2.0", &two), junk(bad)];
-            let anchors = Anchors::new(files, &[]);
+            let anchors = Anchors::new(files, &[]).unwrap();
             assert_eq!(anchors.faults().len(), 1);
             assert_eq!(anchors.faults()[0].file, bad);
             let is_trusted = |authority: &Authority| {
@@ -375,8 +392,13 @@ mod tests {
             };
             assert_eq!((is_trusted(&one), is_trusted(&two)), (false, true), "{bad}");
         }
-        let anchors = Anchors::new([junk("3.0"), file("2.0", &two)], &[]);
+        let anchors = Anchors::new([junk("3.0"), file("2.0", &two)], &[]).unwrap();
         assert_eq!((anchors.faults().len(), anchors.subjects().count()), (1, 1));
+        // Whom a damaged list of another name revokes, nobody can tell.
+        for bad in ["lists.crl", "3.signing_policy"] {
+            let error = Anchors::new([file("2.0", &two), junk(bad)], &[]).unwrap_err();
+            assert_eq!(error.file, bad);
+        }
     }
 
     #[test]
@@ -391,7 +413,7 @@ mod tests {
             let root = root.certificate_pem().unwrap();
             let mut files = vec![AnchorFile { name: "root.0".into(), bytes: root }];
             files.extend(list.map(|bytes| AnchorFile { name: "list.r0".into(), bytes }));
-            Anchors::new(files, &[]).check(&good)
+            Anchors::new(files, &[]).unwrap().check(&good)
         };
         assert!(matches!(check(None), Trust::Anchored { .. }));
         let by_middle = middle.revocation_list(&[&signer], NOW, later).unwrap();
