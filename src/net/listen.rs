@@ -8,25 +8,26 @@ use libp2p::multiaddr::Protocol;
 use super::NetError;
 use crate::model::Address;
 
-/// Parses an address and makes sure that no other program listens there.
+/// What an address means to libp2p.
+pub(super) fn parse(address: &Address) -> Result<Multiaddr, NetError> {
+    address.as_str().parse().map_err(|error: libp2p::multiaddr::Error| NetError::Address {
+        address: address.clone(),
+        reason: error.to_string(),
+    })
+}
+
+/// Makes sure that no other program listens at an address.
 ///
 /// libp2p shares listening ports (SO_REUSEPORT), so a second node would start
 /// without an error and take half of the connections of the first.
-pub(super) fn free(address: &Address) -> Result<Multiaddr, NetError> {
-    let parsed: Multiaddr =
-        address.as_str().parse().map_err(|error: libp2p::multiaddr::Error| NetError::Address {
-            address: address.clone(),
-            reason: error.to_string(),
-        })?;
-    let socket = socket_address(&parsed).ok_or_else(|| NetError::Address {
+pub(super) fn free(address: &Address) -> Result<(), NetError> {
+    let socket = socket_address(&parse(address)?).ok_or_else(|| NetError::Address {
         address: address.clone(),
         reason: "something like /ip4/0.0.0.0/tcp/4001 is needed".to_owned(),
     })?;
-    TcpListener::bind(socket).map_err(|error| NetError::Listen {
-        address: address.clone(),
-        reason: error.to_string(),
-    })?;
-    Ok(parsed)
+    TcpListener::bind(socket)
+        .map(drop)
+        .map_err(|error| NetError::Listen { address: address.clone(), reason: error.to_string() })
 }
 
 fn socket_address(address: &Multiaddr) -> Option<SocketAddr> {

@@ -18,7 +18,7 @@ mod tests;
 pub use identity::{BadIdentity, Identity};
 pub use limits::Limits;
 pub use streams::{BlobStream, BlobStreams, OpenError};
-pub use swarm::start;
+pub use swarm::{Started, start, start_over};
 
 use std::collections::BTreeSet;
 

@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use futures::StreamExt;
+use futures::{AsyncRead, AsyncWrite, StreamExt};
+use libp2p::core::upgrade;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId, PublishError};
 use libp2p::request_response::{self, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, tcp, yamux};
+use libp2p::swarm::{self, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, Transport, identify, noise, tcp, yamux};
 use tokio::sync::mpsc;
 
 use super::behaviour::{Behaviour, BehaviourEvent, Protocols};
@@ -20,45 +21,55 @@ use super::identity::{peer_id, peer_of};
 use super::limits::{
     IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS, WAITING_EVENTS, WAITING_PUBLICATIONS,
 };
-use super::listen::free;
+use super::listen::{free, parse};
 use super::{ArrivalId, AskId, BlobStream, BlobStreams, Command, Config, Event, Net, NetError};
 use crate::model::{Address, Peer};
 use crate::wire::{
     DecodeError, ErrorCode, Gossip, GossipVerdict, Request, Response, decode, encode,
 };
 
-/// Starts the network: the handle, what happens, and incoming blob streams.
+/// Starts the network over TCP: the handle, what happens, and incoming blob streams.
 ///
 /// # Errors
 /// When an address cannot be listened on.
-#[expect(clippy::type_complexity)]
-pub fn start(
-    config: Config,
-) -> Result<(Net, mpsc::Receiver<Event>, mpsc::Receiver<(Peer, BlobStream)>), NetError> {
+pub fn start(config: Config) -> Result<Started, NetError> {
+    for address in &config.listen {
+        free(address)?;
+    }
+    start_over(config, tcp::tokio::Transport::new(tcp::Config::default().nodelay(true)))
+}
+
+/// The same over any transport: simulations have one of their own.
+///
+/// # Errors
+/// When an address cannot be listened on.
+pub fn start_over<T>(config: Config, transport: T) -> Result<Started, NetError>
+where
+    T: Transport + Send + Unpin + 'static,
+    T::Output: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T::Error: Send + Sync + 'static,
+    T::Dial: Send,
+    T::ListenerUpgrade: Send,
+{
     let protocols = Protocols::of(&config.federation)?;
     let behaviour = Behaviour::new(&config, &protocols)?;
-    let failed = |error: String| NetError::Start(error);
-    let mut swarm = SwarmBuilder::with_existing_identity(config.identity.keypair().clone())
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
-        .map_err(|error| failed(error.to_string()))?
-        .with_behaviour(|_| behaviour)
-        .map_err(|error| failed(error.to_string()))?
-        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
-        .build();
+    let key = config.identity.keypair();
+    let noise = noise::Config::new(key).map_err(|error| NetError::Start(error.to_string()))?;
+    let transport = transport
+        .upgrade(upgrade::Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux::Config::default())
+        .boxed();
+    let timing = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
+    let mut swarm = Swarm::new(transport, behaviour, key.public().to_peer_id(), timing);
     for address in &config.listen {
-        let parsed = free(address)?;
-        swarm.listen_on(parsed).map_err(|error| NetError::Listen {
+        swarm.listen_on(parse(address)?).map_err(|error| NetError::Listen {
             address: address.clone(),
             reason: error.to_string(),
         })?;
     }
     for address in &config.announce {
-        let parsed = address.as_str().parse().map_err(|error| NetError::Address {
-            address: address.clone(),
-            reason: format!("{error}"),
-        })?;
-        swarm.add_external_address(parsed);
+        swarm.add_external_address(parse(address)?);
     }
     let control = swarm.behaviour().streams.new_control();
     let (streams, incoming) = BlobStreams::new(control, protocols.blob.clone())?;
@@ -79,6 +90,9 @@ pub fn start(
     tokio::spawn(task.run(command_receiver, events));
     Ok((Net { commands, streams }, event_receiver, incoming))
 }
+
+/// The handle of a network, what happens on it, and incoming blob streams.
+pub type Started = (Net, mpsc::Receiver<Event>, mpsc::Receiver<(Peer, BlobStream)>);
 
 pub(super) struct Task {
     pub(super) swarm: Swarm<Behaviour>,
