@@ -55,7 +55,7 @@ impl Task {
         let is_here = is_loopback(&info.observed_addr);
         let addresses = info.listen_addrs.iter().filter(|a| is_here || !is_loopback(a));
         let addresses: Vec<&Multiaddr> = addresses.take(MAX_ADDRESSES).collect();
-        let discovery = &mut self.swarm.behaviour_mut().discovery;
+        let discovery = &mut self.inside().discovery;
         // In the place of what it said before, which would pile up.
         discovery.remove_peer(&id);
         for address in &addresses {
@@ -82,7 +82,7 @@ impl Task {
             return;
         }
         self.searches.is_searching = true;
-        self.swarm.behaviour_mut().discovery.get_closest_peers(key);
+        self.inside().discovery.get_closest_peers(key);
     }
 
     pub(super) fn discovered(&mut self, event: kad::Event) {
