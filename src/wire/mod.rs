@@ -20,8 +20,8 @@ pub use cbor::{DecodeError, VERSION, decode, encode};
 pub use gossip::{Gossip, GossipVerdict};
 pub use record::{EntryRecord, Fate, RefusalRecord};
 pub use sync::{
-    BlobName, Document, ErrorCode, Holding, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_RECONCILE_FRAME_BYTES,
-    Request, Response,
+    BlobName, Document, ErrorCode, Holding, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_LISTED,
+    MAX_RECONCILE_FRAME_BYTES, Position, Request, Response,
 };
 pub use ticket::{BadTicket, MAX_TICKET_ADDRESSES, Ticket};
 
