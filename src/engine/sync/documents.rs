@@ -14,9 +14,9 @@ impl Engine {
     pub(super) fn ask_for_documents(&mut self, peer: Peer, now: Timestamp) {
         while self.admission.has_room_for_sync() {
             let Some(session) = self.sync.sessions.get(&peer) else { return };
-            if session.batches.len() >= MAX_BATCHES
-                || matches!(session.stage, Stage::Reconciling(_))
-            {
+            let is_learning =
+                matches!(session.stage, Stage::Reconciling(_) | Stage::Listing { .. });
+            if is_learning || session.batches.len() >= MAX_BATCHES {
                 return;
             }
             let batch = self.next_batch(peer);

@@ -251,7 +251,7 @@ impl Engine {
     fn begin_session(&mut self, peer: Peer, now: Timestamp) {
         let left = self.sync.left.remove(&peer);
         let (needed, list_from) = left.map_or_else(Default::default, |l| (l.ids, l.list_from));
-        let session = Session {
+        let mut session = Session {
             stage: Stage::Left { list_from },
             seen: needed.iter().copied().collect(),
             batches: BTreeMap::new(),
@@ -261,6 +261,7 @@ impl Engine {
             report: SyncReport { missing: needed.len() as u64, ..SyncReport::of(peer, now) },
             needed,
         };
+        session.fetch_in(Stage::Left { list_from });
         self.sync.sessions.insert(peer, session);
         self.learn_if_nothing_is_left(peer, now);
     }
