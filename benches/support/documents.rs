@@ -21,6 +21,9 @@ pub const ENDORSERS: usize = 8;
 /// Size of the manifests, in bytes.
 const SIZE: usize = 5000;
 
+/// The manifests' dates: within what the endorsers' new certificates cover.
+const SPAN: Duration = Duration::from_secs(20 * 3600);
+
 pub fn endorsers(authority: &Authority, kind: KeyKind) -> Vec<SigningKey> {
     let endorser = |number: usize| {
         let email = format!("endorser-{number}@site-{number}.example.org");
@@ -66,7 +69,7 @@ pub fn fill(store: &Path, keys: &[SigningKey], count: usize, file: &Path) -> u64
     let store = Store::open(store).unwrap();
     let mut file = BufWriter::new(File::create(file).unwrap());
     let next = AtomicUsize::new(0);
-    let oldest = now().minus(Duration::from_secs(60 * count as u64 + 3600));
+    let oldest = now().minus(SPAN);
     let (documents, signed) = std::sync::mpsc::sync_channel(1000);
     let mut bytes = 0;
     std::thread::scope(|scope| {
@@ -79,7 +82,7 @@ pub fn fill(store: &Path, keys: &[SigningKey], count: usize, file: &Path) -> u64
                     if number >= count {
                         return;
                     }
-                    let created = oldest.plus(Duration::from_secs(60 * number as u64));
+                    let created = oldest.plus(SPAN.mul_f64(number as f64 / count as f64));
                     let octets = document(&keys[number % keys.len()], number, created);
                     let verified = verifier.verify(&octets).unwrap();
                     let record = EntryRecord {
