@@ -167,6 +167,7 @@ pub fn effect_label(effect: &Effect) -> String {
 fn request_label(request: &Request) -> String {
     match request {
         Request::Reconcile(frame) => format!("reconcile {}", Sha256::of(frame)),
+        Request::List(position) => format!("list {position:?}"),
         Request::Documents(ids) => ids.iter().fold("documents".to_owned(), |mut text, id| {
             let _ = write!(text, " {id}");
             text
@@ -178,6 +179,7 @@ fn request_label(request: &Request) -> String {
 fn response_label(response: &Response) -> String {
     match response {
         Response::Reconcile(frame) => format!("reconcile {}", Sha256::of(frame)),
+        Response::List { ids, next } => format!("list {} {next:?}", Sha256::of(ids)),
         Response::Documents { documents, more } => format!("documents {} {more}", documents.len()),
         other => format!("{other:?}"),
     }

@@ -17,9 +17,9 @@ mod ids;
 mod input;
 mod limits;
 mod peers;
+mod queue;
 mod rejudge;
 mod serve;
-mod snapshot;
 mod sync;
 pub mod timeline;
 
@@ -30,7 +30,8 @@ pub use catalogue::{Known, Standing};
 pub use door::{DoorStart, Member};
 pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
-pub use input::{FetchOutcome, Input, Reply, Rules, SyncReport, Wanted};
+pub use input::{FetchOutcome, Input, Reply, Rules, Wanted};
+pub use sync::{Change, ChangeKind, SyncReport};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,7 +66,7 @@ pub struct Engine {
     random: fastrand::Rng,
     ids: ids::Ids,
     catalogue: catalogue::Catalogue,
-    admission: admission::Admission,
+    admission: queue::Admission,
     rejudge: rejudge::Rejudge,
     sync: sync::Sync,
     peers: peers::Peers,
@@ -124,7 +125,7 @@ impl Engine {
             random: fastrand::Rng::with_seed(start.seed),
             ids: ids::Ids::default(),
             catalogue,
-            admission: admission::Admission::default(),
+            admission: queue::Admission::default(),
             rejudge: rejudge::Rejudge::default(),
             sync: sync::Sync::default(),
             peers: peers::Peers::default(),
@@ -149,7 +150,7 @@ impl Engine {
     #[must_use = "effects that are not carried out are lost"]
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
         match input {
-            Input::Publish { call, document } => self.publish(call, document),
+            Input::Publish { call, document } => self.publish(call, document, now),
             Input::Sync { call, peer } => self.sync_on_call(call, peer, now),
             Input::Fetch { call, wanted } => self.fetch_on_call(call, wanted),
             Input::Hangup { call } => self.hang_up(call),
@@ -222,6 +223,16 @@ impl Engine {
         self.sync.reconciled()
     }
 
+    /// How many reconciliations have been completed since the start.
+    pub fn reconciliations(&self) -> u64 {
+        self.sync.completed()
+    }
+
+    /// How far the reconciliations under way are.
+    pub fn syncs(&self) -> impl Iterator<Item = &SyncReport> {
+        self.sync.under_way()
+    }
+
     /// Peers with an open connection.
     pub fn connected_peers(&self) -> impl Iterator<Item = Peer> {
         self.peers.connected()
@@ -259,10 +270,11 @@ impl Engine {
         }
     }
 
-    fn store(&mut self, records: Vec<Record>, written: Written) {
+    fn store(&mut self, records: Vec<Record>, written: Written) -> WriteId {
         let write = WriteId(self.ids.next());
         self.writes.insert(write, written);
         self.outbox.push(Effect::Store { write, records });
+        write
     }
 
     fn reply(&mut self, call: CallId, reply: Reply) {

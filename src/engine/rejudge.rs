@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::admission::{Origin, refusal_text};
+use super::admission::refusal_text;
 use super::limits::REJUDGE_BATCH;
+use super::queue::Origin;
 use super::{Alert, CallId, Effect, Engine, LoadId, Record, Reply, Rules, Standing, Written};
-use crate::model::{ContentId, EntryKey, Timestamp};
+use crate::model::{ContentId, EntryKey, Sha256, Timestamp};
 use crate::policy::{Admitted, Verdict};
 use crate::wire::GossipVerdict;
 
@@ -37,6 +38,7 @@ impl Engine {
         self.rules = rules;
         if changed {
             self.begin_rejudging();
+            self.sync.forget_left();
             // Documents that were refused are offered again.
             let peers: Vec<_> = self.peers.connected().collect();
             for peer in peers {
@@ -61,7 +63,8 @@ impl Engine {
         if batch == 0 {
             self.rejudge.running = false;
             let digest = self.rules.digest();
-            return self.store(vec![Record::Rules(digest)], Written::Nothing);
+            self.store(vec![Record::Rules(digest)], Written::Nothing);
+            return;
         }
         let ids: Vec<ContentId> = self.rejudge.waiting.drain(..batch).collect();
         let load = LoadId(self.ids.next());
@@ -74,7 +77,7 @@ impl Engine {
         self.rejudge.load = None;
         self.rejudge.unsettled = documents.len();
         for (id, document) in documents {
-            let _ = self.admission.enqueue(document, Origin::Rejudge(id));
+            let _ = self.admission.enqueue(Sha256::of(&document), document, Origin::Rejudge(id));
         }
     }
 
@@ -155,7 +158,7 @@ impl Engine {
                     let verdict = GossipVerdict::Ignore;
                     self.outbox.push(Effect::Judge { gossip, verdict });
                 }
-                Origin::Sync(peer, asked) => self.document_settled(peer, asked, false, now),
+                Origin::Sync(peer, asked) => self.document_settled(peer, asked, None, now),
                 Origin::Rejudge(_) | Origin::Held => {}
             }
         }
