@@ -80,6 +80,10 @@ impl Admission {
         self.verifying.len() + self.waiting.len()
     }
 
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     pub(super) fn unverified(&self) -> u64 {
         self.unverified
     }

@@ -127,6 +127,10 @@ impl Catalogue {
         self.by_id.values().filter(|(_, found)| *found == standing).count()
     }
 
+    pub(super) fn refusals(&self) -> usize {
+        self.refusals.iter().map(VecDeque::len).sum()
+    }
+
     pub(super) fn in_order(&self) -> impl Iterator<Item = (Timestamp, ContentId)> {
         self.in_order.iter().copied()
     }

@@ -16,6 +16,7 @@ mod ids;
 mod input;
 mod limits;
 mod peers;
+mod pending;
 mod rejudge;
 mod serve;
 mod snapshot;
@@ -29,6 +30,7 @@ pub use catalogue::{Known, Standing};
 pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, LoadId, QuestionId, WriteId};
 pub use input::{FetchOutcome, Input, Reply, Rules, SyncReport, Wanted};
+pub use pending::Pending;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -35,7 +35,6 @@ struct Acquaintance {
 pub(super) struct Peers(BTreeMap<Peer, Acquaintance>);
 
 impl Peers {
-    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.0.len()
     }

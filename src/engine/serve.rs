@@ -17,6 +17,12 @@ pub(super) struct Serve {
     loads: BTreeMap<LoadId, (Peer, QuestionId)>,
 }
 
+impl Serve {
+    pub(super) fn len(&self) -> usize {
+        self.loads.len()
+    }
+}
+
 /// Bytes of documents in one answer, so that one more of the largest still fits.
 const FULL: usize = MAX_RESPONSE_BYTES - MAX_DOCUMENT_BYTES - 64 * MAX_DOCUMENTS;
 

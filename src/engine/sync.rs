@@ -65,6 +65,12 @@ impl Sync {
         self.next_periodic
     }
 
+    /// Reconciliations under way, and ids that they still have to ask for.
+    pub(super) fn backlog(&self) -> (usize, usize) {
+        let needed = self.sessions.values().map(|session| session.needed.len());
+        (self.sessions.len(), needed.sum())
+    }
+
     pub(super) fn reconciled(&self) -> impl Iterator<Item = (Peer, Timestamp)> {
         self.reconciled.iter().map(|(peer, time)| (*peer, *time))
     }
