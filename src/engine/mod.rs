@@ -81,6 +81,10 @@ enum Written {
     Document(Box<admission::Settling>),
     /// An entry whose standing the new rules changed.
     Standing(ContentId, Standing),
+    /// Refusals are forgotten because the rules changed.
+    Refusals,
+    /// Every entry is judged by the rules.
+    Rules,
     /// Something nobody waits for.
     Nothing,
 }
@@ -168,10 +172,9 @@ impl Engine {
     /// When [`Input::Tick`] is due at the latest; ask again after every input.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        [self.admission.deadline(), self.sync.deadline(), self.peers.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let (admission, rejudge) = (self.admission.deadline(), self.rejudge.deadline());
+        let others = [self.sync.deadline(), self.peers.deadline(), rejudge];
+        others.into_iter().chain([admission]).flatten().min()
     }
 
     /// Numbers for status and metrics.
@@ -213,7 +216,7 @@ impl Engine {
     fn tick(&mut self, now: Timestamp) {
         self.release_held(now);
         self.start_verifications();
-        self.continue_rejudging();
+        self.continue_rejudging(now);
         self.pump_sync(now);
         self.dial_due(now);
     }
@@ -224,7 +227,11 @@ impl Engine {
         }
         match self.writes.remove(&write) {
             Some(Written::Document(settling)) => self.settle(*settling, result, now),
-            Some(Written::Standing(id, standing)) => self.standing_written(id, standing, result),
+            Some(Written::Standing(id, standing)) => {
+                self.standing_written(id, standing, &result, now);
+            }
+            Some(Written::Refusals) => self.refusals_dropped(&result, now),
+            Some(Written::Rules) => self.rules_written(&result, now),
             Some(Written::Nothing) | None => {}
         }
     }

@@ -67,7 +67,9 @@ impl Engine {
         let mut documents = Vec::with_capacity(found.len());
         let mut bytes = 0;
         let mut more = false;
-        for (id, octets) in found {
+        // One that was withdrawn while it was read is not served either.
+        let served = |id: &ContentId| self.catalogue.standing(id) == Some(Standing::Admitted);
+        for (id, octets) in found.into_iter().filter(|(id, _)| served(id)) {
             if bytes > FULL {
                 more = true;
                 break;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::limits::{MAX_NEEDED, MAX_ROUNDS, MAX_SESSIONS, SYNC_INTERVAL};
+use super::limits::{MAX_NEEDED, MAX_ROUNDS, MAX_SESSIONS, SESSION_PATIENCE, SYNC_INTERVAL};
 use super::snapshot::{Latest, Reconciliation};
 use super::{AskId, CallId, Effect, Engine, Reply, SyncReport};
 use crate::model::{ContentId, Peer, Timestamp};
@@ -26,6 +26,8 @@ struct Session {
     /// Documents that arrived and are not settled.
     unsettled: BTreeSet<ContentId>,
     waiting_for_answer: bool,
+    /// It ends then unless it brings something before.
+    until: Timestamp,
     rounds: u32,
     missing: u64,
     received: u64,
@@ -62,7 +64,8 @@ const MAX_REMEMBERED: usize = 1024;
 
 impl Sync {
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.next_periodic
+        let sessions = self.sessions.values().map(|session| session.until);
+        sessions.chain(self.next_periodic).min()
     }
 
     /// Reconciliations under way, and ids that they still have to ask for.
@@ -131,13 +134,16 @@ impl Engine {
         while self.sync.sessions.len() < MAX_SESSIONS {
             let Some(peer) = self.sync.due.pop_front() else { break };
             if self.peers.is_connected(peer) {
-                self.begin_session(peer);
+                self.begin_session(peer, now);
             }
         }
         let peers: Vec<Peer> = self.sync.sessions.keys().copied().collect();
         for peer in peers {
             self.ask_for_documents(peer);
             self.end_if_done(peer, now);
+            if self.sync.sessions.get(&peer).is_some_and(|session| session.until <= now) {
+                self.end_session(peer, Some("it brought nothing new for too long".into()), now);
+            }
         }
     }
 
@@ -153,7 +159,7 @@ impl Engine {
         }
     }
 
-    fn begin_session(&mut self, peer: Peer) {
+    fn begin_session(&mut self, peer: Peer, now: Timestamp) {
         let snapshot = self.sync.latest.of(&self.catalogue);
         // An error here would mean a frame limit that negentropy does not
         // accept: a constant of ours.
@@ -165,6 +171,7 @@ impl Engine {
             asked: Vec::new(),
             unsettled: BTreeSet::new(),
             waiting_for_answer: true,
+            until: now.plus(SESSION_PATIENCE),
             rounds: 1,
             missing: 0,
             received: 0,
@@ -326,6 +333,9 @@ impl Engine {
         if let Some(session) = self.sync.sessions.get_mut(&peer) {
             session.unsettled.remove(&asked);
             session.admitted += u64::from(admitted);
+            if admitted {
+                session.until = now.plus(SESSION_PATIENCE);
+            }
             self.end_if_done(peer, now);
         }
     }
