@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::world::{Outcome, Scenario, Violation, run};
+use super::world::{EPOCH, Outcome, Scenario, Violation, run};
 
 /// What each seed did, in their order.
 pub fn run_seeds(
@@ -31,16 +31,14 @@ pub fn run_seeds(
 }
 
 /// 7: the same seed does the same again.
-fn replays(scenario: &Scenario, first: &Outcome) -> Option<Violation> {
-    let again = run(scenario, first.seed);
-    let same = again.as_ref().is_ok_and(|again| again.trace == first.trace);
-    (!same).then(|| Violation {
-        scenario: scenario.name.clone(),
-        seed: first.seed,
-        at: super::world::EPOCH,
-        invariant: 7,
-        what: "the same seed did something else".to_owned(),
-    })
+fn check_replay(scenario: &Scenario, results: &mut Vec<Result<Outcome, Violation>>) {
+    let Some(Ok(first)) = results.first() else { return };
+    if scenario.long || run(scenario, first.seed).is_ok_and(|again| again.trace == first.trace) {
+        return;
+    }
+    let what = "the same seed did something else".to_owned();
+    let (scenario, seed) = (scenario.name.clone(), first.seed);
+    results.push(Err(Violation { scenario, seed, at: EPOCH, invariant: 7, what }));
 }
 
 pub fn head() {
@@ -62,12 +60,7 @@ pub fn head() {
 pub fn of_scenario(scenario: &Scenario) -> Vec<Result<Outcome, Violation>> {
     let begun = Instant::now();
     let mut results = run_seeds(scenario, 1..=scenario.seeds);
-    if let Some(Ok(first)) = results.first()
-        && !scenario.long
-        && let Some(violation) = replays(scenario, first)
-    {
-        results.push(Err(violation));
-    }
+    check_replay(scenario, &mut results);
     let good: Vec<&Outcome> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     let mut times: Vec<Duration> = good.iter().map(|run| run.converged_after).collect();
     times.sort_unstable();
@@ -102,7 +95,8 @@ pub fn of_seeds(
         "{:>6} {:>9} {:>10} {:>10} {:>10} {:>9}  trace",
         "seed", "events", "converged", "gossip", "questions", "sync"
     );
-    let results = run_seeds(scenario, seeds);
+    let mut results = run_seeds(scenario, seeds);
+    check_replay(scenario, &mut results);
     for run in results.iter().flatten() {
         let trace = run.trace.to_string();
         println!(

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use suq::engine::AskId;
-use suq::model::{ContentId, Peer};
+use suq::model::{ContentId, Peer, Sha256};
 use suq::wire::{Document, MAX_DOCUMENTS, Request, Response};
 
 use super::World;
@@ -18,6 +18,9 @@ const SLOW_MS: u64 = 18_000;
 
 /// Ids that do not exist, in one frame.
 const PHANTOMS: usize = 400;
+
+/// Documents that an answer brings beside those asked for.
+const UNASKED: usize = 100;
 
 /// A frame that says that nothing differs.
 const NOTHING_DIFFERS: [u8; 1] = [0x61];
@@ -102,15 +105,19 @@ impl World {
         frame
     }
 
-    /// Good documents under each other's names, and one that nobody asked for.
+    /// Good documents under each other's names, and many that nobody asked for.
     fn exchanged(&mut self, documents: Vec<Document>) -> Vec<Document> {
         let other = || LIBRARY.documents[0].to_vec();
         let octets = |n: usize| documents.get(n).map_or_else(other, |d| d.octets.clone());
         let mut told: Vec<Document> = (0..documents.len())
             .map(|n| Document { id: documents[n].id, octets: octets(n + 1) })
             .collect();
-        let id = ContentId::from_bytes([self.random.u8(..); 32]);
-        told.push(Document { id, octets: other() });
+        for _ in 0..UNASKED {
+            self.forgeries += 1;
+            let octets = forge_anew(&LIBRARY.documents[0], self.forgeries).to_vec();
+            let id = ContentId::from_bytes(*Sha256::of(&octets).as_bytes());
+            told.push(Document { id, octets });
+        }
         told
     }
 

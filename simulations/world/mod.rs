@@ -336,8 +336,12 @@ impl World {
     /// Lets a site's engine take one input, and does what it asks for.
     fn feed(&mut self, site: usize, input: Input) -> Result<(), Violation> {
         self.trace.add(&format!("{} {site} {}", self.now.millis(), trace::label(&input)));
+        let pending = self.sites[site].engine().map(|engine| engine.pending());
+        let before = pending.filter(|_| matches!(input, Input::Answered { .. }));
         let effects = self.sites[site].handle(input, self.now);
-        let bounded = self.invariants.bounded(&self.sites[site]);
+        let here = &self.sites[site];
+        let answered = before.map_or(Ok(()), |before| self.invariants.answered(here, before));
+        let bounded = answered.and_then(|()| self.invariants.bounded(here));
         bounded.map_err(|broken| self.violation(broken))?;
         for effect in effects {
             self.trace.add(&trace::effect_label(&effect));

@@ -4,6 +4,7 @@
 
 use suq::engine::Pending;
 use suq::model::{Peer, Timestamp};
+use suq::wire::MAX_DOCUMENTS;
 
 use super::super::EPOCH;
 use super::super::site::Site;
@@ -53,6 +54,16 @@ impl Invariants {
             }
         }
         Ok(())
+    }
+
+    /// After an answer of a peer: it brings no more documents than one may ask for.
+    pub fn answered(&self, site: &Site, before: Pending) -> Result<(), Broken> {
+        let Some(engine) = site.engine().filter(|_| !site.byzantine) else { return Ok(()) };
+        let more = engine.pending().admitting.saturating_sub(before.admitting + before.held);
+        if more <= MAX_DOCUMENTS {
+            return Ok(());
+        }
+        Err((6, format!("site {} took {more} documents of one answer", site.number)))
     }
 
     /// A site rejected gossip: how much of it one peer may send.
