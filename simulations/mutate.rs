@@ -20,6 +20,9 @@ const COPIED: [&str; 5] = ["Cargo.toml", "Cargo.lock", "src", "simulations", "be
 /// Modules that simulations do without.
 const LEFT_OUT: [&str; 6] = ["blobs", "cli", "home", "net", "node", "store"];
 
+/// The name of the broken simulations.
+const EXAMPLE: &str = "simulate-mutated";
+
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     match run(&names) {
@@ -63,7 +66,8 @@ fn result(mutation: &Mutation, root: &Path, copy: &Path) -> Result<Option<String
     let output = simulate(copy, root, &mutation.scenario);
     fs::write(&file, right).map_err(|error| failed(&file, &error))?;
     let (good, text) = output?;
-    let violation = text.lines().find_map(|line| line.split_once(" seed ")).map(|(_, rest)| rest);
+    let beginning = format!("{} seed ", mutation.scenario);
+    let violation = text.lines().find_map(|line| line.strip_prefix(&beginning));
     match (good, violation) {
         (true, _) => Ok(None),
         (false, Some(rest)) => {
@@ -81,7 +85,7 @@ fn simulate(copy: &Path, root: &Path, scenario: &str) -> Result<(bool, String), 
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |folder| root.join(folder));
     let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--example", "simulate", "--", scenario])
+        .args(["run", "--quiet", "--example", EXAMPLE, "--", scenario])
         .current_dir(copy)
         .env("CARGO_TARGET_DIR", target)
         .env("RUSTFLAGS", std::env::var("RUSTFLAGS").unwrap_or_default())
@@ -95,9 +99,15 @@ fn simulate(copy: &Path, root: &Path, scenario: &str) -> Result<(bool, String), 
 }
 
 fn copy_tree(root: &Path, copy: &Path) -> Result<(), String> {
+    fs::create_dir_all(copy).map_err(|error| failed(copy, &error))?;
     for name in COPIED {
         copy_all(&root.join(name), &copy.join(name))?;
     }
+    // Built beside the tree's own simulations, under another name.
+    let package = copy.join("Cargo.toml");
+    let text = fs::read_to_string(&package).map_err(|error| failed(&package, &error))?;
+    let text = text.replace("name = \"simulate\"", &format!("name = \"{EXAMPLE}\""));
+    fs::write(&package, text).map_err(|error| failed(&package, &error))?;
     let lib = copy.join("src/lib.rs");
     let text = fs::read_to_string(&lib).map_err(|error| failed(&lib, &error))?;
     let is_left_out =
