@@ -194,7 +194,7 @@ impl Engine {
     }
 
     pub(super) fn start_verifications(&mut self) {
-        while self.writes.len() < MAX_WRITING {
+        while self.writes.len() + self.admission.verifying.len() < MAX_WRITING {
             let Some(candidate) = self.admission.next() else { break };
             let job = JobId(self.ids.next());
             self.outbox.push(Effect::Verify { job, document: Arc::clone(&candidate.document) });
