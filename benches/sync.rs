@@ -110,6 +110,7 @@ fn engine(known: Vec<Known>) -> Engine {
         known,
         peers: Vec::new(),
         relay_refused: true,
+        door: None,
         seed: 1,
     })
 }

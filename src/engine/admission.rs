@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::limits::{CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS};
+use super::limits::{CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS, MAX_WRITING};
 use super::queue::{Candidate, Found, Origin};
 use super::{
     Alert, CallId, ChangeKind, Effect, Engine, GossipId, JobId, Known, Record, Reply, Standing,
@@ -24,6 +24,14 @@ pub(super) struct Settling {
     document: Arc<[u8]>,
     origins: Vec<Origin>,
     judgement: Judgement,
+    /// The rules that decided.
+    rules: Sha256,
+}
+
+impl Settling {
+    pub(super) fn rules(&self) -> Sha256 {
+        self.rules
+    }
 }
 
 impl Settling {
@@ -144,7 +152,9 @@ impl Engine {
     }
 
     pub(super) fn start_verifications(&mut self) {
-        while let Some((job, document)) = self.admission.start(|| JobId(self.ids.next())) {
+        while self.writes.len() + self.admission.under_way() < MAX_WRITING {
+            let started = self.admission.start(|| JobId(self.ids.next()));
+            let Some((job, document)) = started else { break };
             self.outbox.push(Effect::Verify { job, document });
         }
     }
@@ -212,10 +222,13 @@ impl Engine {
             return self.already_known(candidate, &verified, trust, standing, now);
         }
         let key = verified.manifest().key();
-        if key.created > now.plus(CLOCK_TOLERANCE) && !rejudged {
+        let context = self.admission_context(trust, now);
+        let rules = context.rules;
+        let ahead = key.created > now.plus(CLOCK_TOLERANCE) && !rejudged;
+        // What is refused anyway does not take a place among those that wait.
+        if ahead && self.rules.policy.judge(&verified, &context).is_allowed() {
             return self.hold(candidate, id, &key, now);
         }
-        let context = self.admission_context(trust, now);
         let admitted = self.rules.policy.admit(verified, &context);
         if rejudged {
             let others = candidate.origins.into_iter().filter(|o| *o != Origin::Rejudge(id));
@@ -235,7 +248,7 @@ impl Engine {
             }
         };
         let Candidate { document, origins, .. } = candidate;
-        let settling = Settling { id, key, document, origins, judgement };
+        let settling = Settling { id, key, document, origins, judgement, rules };
         let write = self.store(vec![record], Written::Document(Box::new(settling)));
         self.admission.settling.insert(id, write);
     }
@@ -251,7 +264,7 @@ impl Engine {
         result: Result<(), String>,
         now: Timestamp,
     ) {
-        let Settling { id, key, document, origins, judgement } = settling;
+        let Settling { id, key, document, origins, judgement, rules } = settling;
         self.admission.settling.remove(&id);
         if let Err(reason) = result {
             return self.not_stored(origins, &reason, now);
@@ -276,8 +289,14 @@ impl Engine {
             let alert = Alert::Equivocation { key: key.clone(), first, second: id };
             self.outbox.push(Effect::Alert(alert));
         }
-        if !already {
+        // The rules may have changed while the record was being written: then the
+        // refusal was dropped with the others, and the entry is judged again.
+        let is_stale = rules != self.rules.digest();
+        if !already && !(is_stale && standing != Standing::Admitted) {
             self.catalogue.insert(Known { id, key: key.clone(), standing });
+        }
+        if is_stale && standing == Standing::Admitted {
+            self.rejudge.add(id);
         }
         if let Some(forgotten) = self.catalogue.forget_refusal() {
             self.store(vec![Record::ForgetRefusal(forgotten)], Written::Nothing);

@@ -143,6 +143,10 @@ impl Catalogue {
         self.counts.get(&standing).copied().unwrap_or(0)
     }
 
+    pub(super) fn refusals(&self) -> usize {
+        self.refusals.iter().map(VecDeque::len).sum()
+    }
+
     pub(super) fn in_order(&self) -> impl Iterator<Item = (Timestamp, ContentId)> {
         self.in_order.iter().copied()
     }

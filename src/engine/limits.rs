@@ -125,3 +125,15 @@ pub(super) const MAX_FETCHES: usize = 16;
 
 /// Entries judged again at once after the rules changed.
 pub(super) const REJUDGE_BATCH: usize = 64;
+
+/// When the store did not take what a change of rules decided, it is tried again
+/// after this long.
+pub(super) const REJUDGE_RETRY: Duration = Duration::from_secs(60);
+
+/// Writes under way before no more documents are verified: a disk that hangs must
+/// not fill the memory. Some batches of the store's writer.
+pub(super) const MAX_WRITING: usize = 1024;
+
+/// A reconciliation that brought nothing new for this long gives its place to
+/// another: peers that never come to an end must not take all places.
+pub(super) const SESSION_PATIENCE: Duration = Duration::from_secs(2 * 60);

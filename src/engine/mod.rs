@@ -17,6 +17,7 @@ mod ids;
 mod input;
 mod limits;
 mod peers;
+mod pending;
 mod queue;
 mod rejudge;
 mod serve;
@@ -31,6 +32,7 @@ pub use door::{DoorStart, Member};
 pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
 pub use input::{FetchOutcome, Input, Reply, Rules, Wanted};
+pub use pending::Pending;
 pub use sync::{Change, ChangeKind, SyncReport};
 
 use std::collections::BTreeMap;
@@ -88,6 +90,10 @@ enum Written {
     Standing(ContentId, Standing),
     /// Statements on who is a member, and who waits for them.
     Memberships { new: Vec<Proven>, source: door::Source },
+    /// Refusals are forgotten because the rules changed.
+    Refusals,
+    /// Every entry is judged by the rules.
+    Rules,
     /// Something nobody waits for.
     Nothing,
 }
@@ -186,11 +192,10 @@ impl Engine {
     /// When [`Input::Tick`] is due at the latest; ask again after every input.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
+        let (admission, rejudge) = (self.admission.deadline(), self.rejudge.deadline());
         let door = self.door.as_ref().and_then(door::Door::deadline);
-        [self.admission.deadline(), self.sync.deadline(), self.peers.deadline(), door]
-            .into_iter()
-            .flatten()
-            .min()
+        let others = [self.sync.deadline(), self.peers.deadline(), rejudge, door];
+        others.into_iter().chain([admission]).flatten().min()
     }
 
     /// Numbers for status and metrics.
@@ -242,7 +247,7 @@ impl Engine {
     fn tick(&mut self, now: Timestamp) {
         self.release_held(now);
         self.start_verifications();
-        self.continue_rejudging();
+        self.continue_rejudging(now);
         self.pump_sync(now);
         self.tick_door(now);
         self.dial_due(now);
@@ -254,10 +259,14 @@ impl Engine {
         }
         match self.writes.remove(&write) {
             Some(Written::Document(settling)) => self.settle(*settling, result, now),
-            Some(Written::Standing(id, standing)) => self.standing_written(id, standing, result),
+            Some(Written::Standing(id, standing)) => {
+                self.standing_written(id, standing, &result, now);
+            }
             Some(Written::Memberships { new, source }) => {
                 self.memberships_written(new, source, result, now);
             }
+            Some(Written::Refusals) => self.refusals_dropped(&result, now),
+            Some(Written::Rules) => self.rules_written(&result, now),
             Some(Written::Nothing) | None => {}
         }
     }

@@ -98,6 +98,11 @@ impl Admission {
         self.candidates.len()
     }
 
+    /// Documents being verified.
+    pub(super) fn under_way(&self) -> usize {
+        self.verifying.len()
+    }
+
     pub(super) fn unverified(&self) -> u64 {
         self.unverified
     }

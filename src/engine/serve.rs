@@ -17,6 +17,12 @@ pub(super) struct Serve {
     loads: BTreeMap<LoadId, (Peer, QuestionId)>,
 }
 
+impl Serve {
+    pub(super) fn len(&self) -> usize {
+        self.loads.len()
+    }
+}
+
 /// Bytes of documents in one answer, so that one more of the largest still fits.
 const FULL: usize = MAX_RESPONSE_BYTES - MAX_DOCUMENT_BYTES - 64 * MAX_DOCUMENTS;
 
@@ -72,7 +78,9 @@ impl Engine {
         let mut documents = Vec::with_capacity(found.len());
         let mut bytes = 0;
         let mut more = false;
-        for (id, octets) in found {
+        // One that was withdrawn while it was read is not served either.
+        let served = |id: &ContentId| self.catalogue.standing(id) == Some(Standing::Admitted);
+        for (id, octets) in found.into_iter().filter(|(id, _)| served(id)) {
             if bytes > FULL {
                 more = true;
                 break;

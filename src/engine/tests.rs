@@ -1,5 +1,7 @@
 //! The fates of a document, input by input.
 
+mod disturbances;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 

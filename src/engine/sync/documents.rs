@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{ChangeKind, Stage};
 use crate::engine::Engine;
-use crate::engine::limits::MAX_BATCHES;
+use crate::engine::limits::{MAX_BATCHES, SESSION_PATIENCE};
 use crate::model::{ContentId, EntryKey, Peer, Timestamp};
 use crate::wire::{Document, MAX_DOCUMENTS, Request};
 
@@ -104,6 +104,11 @@ impl Engine {
             session.unsettled.remove(&asked);
             if let Some((key, kind)) = change {
                 session.report.note(key, kind);
+                // What this site refuses does not keep a session alive: refusals are
+                // free to make.
+                if kind != ChangeKind::Refused {
+                    session.patience = now.plus(SESSION_PATIENCE);
+                }
             }
             self.end_if_done(peer, now);
         }

@@ -21,7 +21,8 @@ pub use report::{Change, ChangeKind, SyncReport};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::limits::{
-    ANSWER_TIME, MAX_LEFT, MAX_REMEMBERED, MAX_SESSIONS, SESSION_TIME, SYNC_INTERVAL,
+    ANSWER_TIME, MAX_LEFT, MAX_REMEMBERED, MAX_SESSIONS, SESSION_PATIENCE, SESSION_TIME,
+    SYNC_INTERVAL,
 };
 use super::{AskId, CallId, Effect, Engine, Reply};
 use crate::model::{ContentId, Peer, Timestamp};
@@ -44,6 +45,8 @@ struct Session {
     is_cut: bool,
     /// It ends then, whatever is under way.
     until: Timestamp,
+    /// It ends then unless it brings something new before.
+    patience: Timestamp,
     report: SyncReport,
 }
 
@@ -100,8 +103,14 @@ pub(super) struct Sync {
 impl Sync {
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let late = self.asks.values().map(|(_, late)| *late);
-        let over = self.sessions.values().map(|session| session.until);
+        let over = self.sessions.values().map(|session| session.until.min(session.patience));
         late.chain(over).chain(self.next_periodic).min()
+    }
+
+    /// Reconciliations under way, and ids that they still have to ask for.
+    pub(super) fn backlog(&self) -> (usize, usize) {
+        let needed = self.sessions.values().map(|session| session.needed.len());
+        (self.sessions.len(), needed.sum())
     }
 
     pub(super) fn reconciled(&self) -> impl Iterator<Item = (Peer, Timestamp)> {
@@ -234,6 +243,11 @@ impl Engine {
         for peer in late {
             self.end_session(peer, Some("no answer in time".to_owned()), now);
         }
+        let idle = self.sync.sessions.iter().filter(|(_, session)| session.patience <= now);
+        let idle: Vec<Peer> = idle.map(|(peer, _)| *peer).collect();
+        for peer in idle {
+            self.end_session(peer, Some("it brought nothing new for too long".to_owned()), now);
+        }
         let over = self.sync.sessions.iter().filter(|(_, session)| session.until <= now);
         let over: Vec<(Peer, bool)> =
             over.map(|(peer, session)| (*peer, session.report.received > 0)).collect();
@@ -258,6 +272,7 @@ impl Engine {
             unsettled: BTreeSet::new(),
             is_cut: false,
             until: now.plus(SESSION_TIME),
+            patience: now.plus(SESSION_PATIENCE),
             report: SyncReport { missing: needed.len() as u64, ..SyncReport::of(peer, now) },
             needed,
         };
