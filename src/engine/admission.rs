@@ -13,7 +13,7 @@ use super::{
 };
 use crate::manifest::{Trust, Verified};
 use crate::model::{ContentId, EntryKey, Peer, Sha256, Timestamp};
-use crate::policy::{Context, Purpose, Verdict};
+use crate::policy::{Context, Entries, Purpose, Verdict};
 use crate::wire::{GossipVerdict, MAX_DOCUMENT_BYTES, RefusalRecord};
 
 /// A judged document whose record is being written.
@@ -48,6 +48,14 @@ enum Judgement {
 }
 
 impl Judgement {
+    fn standing(&self) -> Standing {
+        match self {
+            Judgement::Admitted { .. } => Standing::Admitted,
+            Judgement::Refused(verdict) if verdict.is_untrusted() => Standing::Untrusted,
+            Judgement::Refused(_) => Standing::Refused,
+        }
+    }
+
     fn change(&self) -> ChangeKind {
         match self {
             Judgement::Admitted { deprecated: false } => ChangeKind::Admitted,
@@ -78,10 +86,13 @@ impl Engine {
         if document.len() > MAX_DOCUMENT_BYTES {
             self.judge_gossip(gossip, GossipVerdict::Reject);
         } else if !self.peers.may_gossip(peer, now) {
-            // Too fast; what is worth having comes by sync.
+            // Too fast. Others may send the same, which the network will not show
+            // again: what is worth having comes by sync.
+            self.sync.hasten(now);
             self.judge_gossip(gossip, GossipVerdict::Ignore);
         } else if self.take_in(document, Origin::Gossip(peer, gossip), now).is_err() {
             // Not the sender's fault; sync brings the document again.
+            self.sync.hasten(now);
             self.judge_gossip(gossip, GossipVerdict::Ignore);
         }
     }
@@ -222,7 +233,8 @@ impl Engine {
             return self.already_known(candidate, &verified, trust, standing, now);
         }
         let key = verified.manifest().key();
-        let context = self.admission_context(trust, now);
+        let entries = (!rejudged).then(|| self.entries_beside(&verified)).flatten();
+        let context = self.admission_context(trust, entries, now);
         let rules = context.rules;
         let ahead = key.created > now.plus(CLOCK_TOLERANCE) && !rejudged;
         // What is refused anyway does not take a place among those that wait.
@@ -253,8 +265,25 @@ impl Engine {
         self.admission.settling.insert(id, write);
     }
 
-    pub(super) fn admission_context<'a>(&self, trust: &'a Trust, now: Timestamp) -> Context<'a> {
-        Context { now, trust, purpose: Purpose::Admission, rules: self.rules.digest() }
+    fn admission_context<'a>(
+        &self,
+        trust: &'a Trust,
+        entries: Option<Entries>,
+        now: Timestamp,
+    ) -> Context<'a> {
+        Context { now, trust, purpose: Purpose::Admission { entries }, rules: self.rules.digest() }
+    }
+
+    /// How full the catalogue is for a document; none for one that takes an image back
+    /// that the same endorser has an entry for: no quota hides it.
+    fn entries_beside(&self, verified: &Verified) -> Option<Entries> {
+        let manifest = verified.manifest();
+        let key = manifest.key();
+        let takes_back = manifest.is_deprecated() && self.catalogue.has_entry_of(&key);
+        (!takes_back).then(|| Entries {
+            of_endorser: self.catalogue.entries_of_endorser(&key.email),
+            of_all: self.catalogue.entry_count(),
+        })
     }
 
     /// The record is durable: now, and only now, everyone may hear of it.
@@ -269,16 +298,8 @@ impl Engine {
         if let Err(reason) = result {
             return self.not_stored(origins, &reason, now);
         }
-        let (standing, gossip_verdict) = match &judgement {
-            Judgement::Admitted { .. } => (Standing::Admitted, GossipVerdict::Accept),
-            Judgement::Refused(verdict) if verdict.is_untrusted() => {
-                (Standing::Untrusted, GossipVerdict::Ignore)
-            }
-            Judgement::Refused(_) if !self.relay_refused => {
-                (Standing::Refused, GossipVerdict::Ignore)
-            }
-            Judgement::Refused(_) => (Standing::Refused, GossipVerdict::Accept),
-        };
+        let standing = judgement.standing();
+        let gossip_verdict = self.relay_verdict(&judgement, &key, &origins, now);
         // Two copies that differ in bytes but not in content may have been
         // judged side by side.
         let already = self.catalogue.standing(&id).is_some();
@@ -323,6 +344,36 @@ impl Engine {
                 }
                 Origin::Rejudge(_) | Origin::Held => {}
             }
+        }
+    }
+
+    /// Whether what was gossiped is passed on.
+    fn relay_verdict(
+        &mut self,
+        judgement: &Judgement,
+        key: &EntryKey,
+        origins: &[Origin],
+        now: Timestamp,
+    ) -> GossipVerdict {
+        let gossips = || origins.iter().filter(|origin| matches!(origin, Origin::Gossip(..)));
+        if gossips().next().is_none() {
+            return GossipVerdict::Ignore;
+        }
+        let is_passed_on = match judgement.standing() {
+            Standing::Untrusted => {
+                gossips().filter_map(Origin::peer).for_each(|peer| {
+                    self.peers.charge_untrusted(peer, now);
+                });
+                return GossipVerdict::Ignore;
+            }
+            Standing::Refused => self.relay_refused,
+            Standing::Admitted | Standing::Withdrawn => true,
+        };
+        let takes_back = matches!(judgement, Judgement::Admitted { deprecated: true })
+            && self.catalogue.has_entry_of(key);
+        match is_passed_on && self.may_pass_on(&key.email, takes_back, now) {
+            true => GossipVerdict::Accept,
+            false => GossipVerdict::Ignore,
         }
     }
 
@@ -372,7 +423,7 @@ impl Engine {
                     self.reply(call, Reply::Published { key: key.clone(), id, already: true });
                 }
                 Origin::Call(call) => {
-                    let context = self.admission_context(trust, now);
+                    let context = self.admission_context(trust, None, now);
                     let verdict = self.rules.policy.judge(verified, &context);
                     self.reply(call, Reply::Refused { key: key.clone(), verdict });
                 }

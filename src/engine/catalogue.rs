@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::limits::MAX_REFUSALS;
-use crate::model::{ContentId, EntryKey, Timestamp};
+use crate::model::{ContentId, Email, EntryKey, Timestamp};
 
 /// What became of a document at this site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,8 @@ pub(super) struct Catalogue {
     refusals: [VecDeque<ContentId>; 2],
     /// How many documents have each standing.
     counts: BTreeMap<Standing, usize>,
+    /// How many entries each endorser has.
+    of_endorsers: BTreeMap<Email, u64>,
     /// Counts every change; a snapshot of an older version is stale.
     version: u64,
 }
@@ -63,7 +65,10 @@ impl Catalogue {
         self.in_order.insert((key.created, id));
         match standing {
             Standing::Admitted | Standing::Withdrawn => {
-                self.by_key.insert((key, id));
+                let email = key.email.clone();
+                if self.by_key.insert((key, id)) {
+                    *self.of_endorsers.entry(email).or_default() += 1;
+                }
             }
             Standing::Untrusted => self.refusals[0].push_back(id),
             Standing::Refused => self.refusals[1].push_back(id),
@@ -130,6 +135,26 @@ impl Catalogue {
             .take_while(|(other, _)| other == key)
             .map(|(_, other)| *other)
             .find(|other| *other != id)
+    }
+
+    /// True when the endorser of this key has an entry for its image.
+    pub(super) fn has_entry_of(&self, key: &EntryKey) -> bool {
+        let created = Timestamp::from_millis(i64::MIN);
+        let first = (EntryKey { created, ..key.clone() }, ContentId::from_bytes([0; 32]));
+        let next = self.by_key.range(first..).next();
+        next.is_some_and(|(other, _)| {
+            other.identifier == key.identifier && other.email == key.email
+        })
+    }
+
+    /// Entries of an endorser, withdrawn ones too: they are kept.
+    pub(super) fn entries_of_endorser(&self, endorser: &Email) -> u64 {
+        self.of_endorsers.get(endorser).copied().unwrap_or(0)
+    }
+
+    /// All entries.
+    pub(super) fn entry_count(&self) -> u64 {
+        self.by_key.len() as u64
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (ContentId, Standing)> {

@@ -23,6 +23,47 @@ pub(super) const GOSSIP_COST: Duration = Duration::from_millis(50);
 /// a second. A site that publishes more is heard of by sync.
 pub(super) const GOSSIP_AHEAD: Duration = Duration::from_secs(50);
 
+/// One gossiped document whose signer is not trusted here uses up as much as twenty:
+/// certificates are free to make.
+pub(super) const UNTRUSTED_COST: Duration = Duration::from_secs(1);
+
+/// Waiting documents that gossip and callers sent, in bytes: thousands as they really
+/// are, and 256 of the largest.
+pub(super) const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+
+/// When gossip had to be passed over, the next reconciliation comes this soon.
+pub(super) const HASTENED_SYNC: Duration = Duration::from_secs(10);
+
+/// One document that is passed on uses up this much of its endorser's time ...
+pub(super) const RELAY_COST: Duration = Duration::from_secs(1);
+
+/// ... of which it may be this far ahead: a thousand documents at once, then one a
+/// second. Sync brings the others.
+pub(super) const RELAY_AHEAD: Duration = Duration::from_secs(1000);
+
+/// Endorsers whose rate is watched. No more are passed on at one time.
+pub(super) const MAX_WATCHED_ENDORSERS: usize = 4096;
+
+/// What questions use up of a peer's time: a frame costs up to some ten milliseconds of
+/// a processor with a million entries, ...
+pub(super) const RECONCILE_COST: Duration = Duration::from_millis(50);
+
+/// ... a page of a list a megabyte, ...
+pub(super) const LIST_COST: Duration = Duration::from_millis(50);
+
+/// ... each document a read and 5 kB, ...
+pub(super) const SERVE_COST: Duration = Duration::from_micros(150);
+
+/// ... a look into the blob folder, ...
+pub(super) const HOLDINGS_COST: Duration = Duration::from_millis(5);
+
+/// ... a roll up to 600 kB ...
+pub(super) const MEMBERS_COST: Duration = Duration::from_millis(50);
+
+/// ... of which a peer may be this far ahead: 800 000 documents at once, then 6 600 (some
+/// 33 MB) a second, or twenty frames.
+pub(super) const ASKING_AHEAD: Duration = Duration::from_secs(120);
+
 /// Sync stops asking for documents while this many of its own wait.
 pub(super) const MAX_SYNC_WAITING: usize = 256;
 

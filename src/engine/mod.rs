@@ -19,6 +19,7 @@ mod limits;
 mod peers;
 mod pending;
 mod queue;
+mod rates;
 mod rejudge;
 mod serve;
 mod sync;
@@ -75,6 +76,7 @@ pub struct Engine {
     fetch: fetch::Fetch,
     serve: serve::Serve,
     door: Option<door::Door>,
+    relaying: rates::Relaying,
     /// Writes under way and what waits for them.
     writes: BTreeMap<WriteId, Written>,
     /// Effects of the input being handled.
@@ -138,6 +140,7 @@ impl Engine {
             fetch: fetch::Fetch::default(),
             serve: serve::Serve::default(),
             door: start.door.map(door::Door::new),
+            relaying: rates::Relaying::default(),
             writes: BTreeMap::new(),
             outbox: Vec::new(),
         };
@@ -166,7 +169,9 @@ impl Engine {
             Input::DialFailed { peer } => self.peers.dial_failed(peer, now, &mut self.random),
             Input::PeerFound { peer, addresses } => self.peer_found(peer, addresses),
             Input::PeerRumoured { peer, addresses } => self.peers.hear_of(peer, addresses),
-            Input::Question { peer, question, request } => self.question(peer, question, request),
+            Input::Question { peer, question, request } => {
+                self.question(peer, question, request, now)
+            }
             Input::Answered { ask, answer } => match &self.door {
                 Some(door) if door.has_asked(ask) => self.members_answered(ask, answer, now),
                 _ => self.answered(ask, answer, now),

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::limits::{
-    BANISHMENT, FAULT_DECAY, GOSSIP_AHEAD, GOSSIP_COST, MAX_ADDRESSES, MAX_FAULTS, MAX_HEARSAY,
-    MAX_PEERS, MAX_REDIAL, MAX_RUMOURED, MIN_REDIAL, WANTED_PEERS,
+    ASKING_AHEAD, BANISHMENT, FAULT_DECAY, GOSSIP_AHEAD, GOSSIP_COST, MAX_ADDRESSES, MAX_FAULTS,
+    MAX_HEARSAY, MAX_PEERS, MAX_REDIAL, MAX_RUMOURED, MIN_REDIAL, UNTRUSTED_COST, WANTED_PEERS,
 };
+use super::rates::Paid;
 use super::{Effect, Engine, Record, Written};
 use crate::model::{Address, Peer, Timestamp};
 
@@ -28,8 +29,10 @@ struct Acquaintance {
     last_fault: Option<Timestamp>,
     /// Not let in before this.
     banished_until: Option<Timestamp>,
-    /// The time that its gossip has used up.
-    gossip_paid: Option<Timestamp>,
+    /// What its gossip has used up.
+    gossip: Paid,
+    /// What its questions have used up.
+    asking: Paid,
 }
 
 /// All peers.
@@ -136,13 +139,20 @@ impl Peers {
         if !self.0.contains_key(&peer) && !self.make_room(false, MAX_RUMOURED) {
             return false;
         }
-        let known = self.0.entry(peer).or_default();
-        let paid = known.gossip_paid.map_or(now, |paid| paid.max(now)).plus(GOSSIP_COST);
-        let is_allowed = paid.since(now) <= GOSSIP_AHEAD;
-        if is_allowed {
-            known.gossip_paid = Some(paid);
+        self.0.entry(peer).or_default().gossip.pay(GOSSIP_COST, GOSSIP_AHEAD, now)
+    }
+
+    /// A document that a peer gossiped is of a signer that is not trusted here.
+    pub(super) fn charge_untrusted(&mut self, peer: Peer, now: Timestamp) {
+        if let Some(known) = self.0.get_mut(&peer) {
+            known.gossip.charge(UNTRUSTED_COST, GOSSIP_AHEAD, now);
         }
-        is_allowed
+    }
+
+    /// Counts a question; false when the peer asks too much.
+    pub(super) fn may_ask(&mut self, peer: Peer, cost: Duration, now: Timestamp) -> bool {
+        // Only connected peers ask, and those are known.
+        self.0.get_mut(&peer).is_none_or(|known| known.asking.pay(cost, ASKING_AHEAD, now))
     }
 
     /// Counts a fault; true when it was one too many.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::limits::{
-    MAX_JUDGED, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING, MAX_WAITING_PER_PEER,
-    RESERVED_FOR_CALLS,
+    MAX_JUDGED, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING, MAX_WAITING_BYTES,
+    MAX_WAITING_PER_PEER, RESERVED_FOR_CALLS,
 };
 use super::{CallId, GossipId, JobId, WriteId};
 use crate::model::{ContentId, Peer, Sha256, Timestamp};
@@ -76,6 +76,8 @@ pub(super) struct Admission {
     verifying: BTreeMap<JobId, Sha256>,
     /// Waiting documents that sync asked for.
     waiting_for_sync: usize,
+    /// Bytes of the others.
+    waiting_bytes: usize,
     /// Waiting documents that each peer gossiped.
     waiting_of: BTreeMap<Peer, usize>,
     /// Documents dated ahead, by the time from which they may be judged.
@@ -153,8 +155,9 @@ impl Admission {
         origin: Origin,
     ) -> Result<(), Origin> {
         let Some(origin) = self.join(&digest, origin) else { return Ok(()) };
+        let fits = self.waiting_bytes + document.len() <= MAX_WAITING_BYTES;
         let has_room = match origin {
-            Origin::Gossip(peer, _) => self.has_room_for(peer),
+            Origin::Gossip(peer, _) => fits && self.has_room_for(peer),
             Origin::Call(_) => self.waiting.len() < MAX_WAITING,
             Origin::Sync(..) | Origin::Rejudge(_) | Origin::Held => true,
         };
@@ -179,6 +182,10 @@ impl Admission {
         let step = |count: usize| if waits { count + 1 } else { count.saturating_sub(1) };
         if candidate.is_from_sync() {
             self.waiting_for_sync = step(self.waiting_for_sync);
+        } else if waits {
+            self.waiting_bytes += candidate.document.len();
+        } else {
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(candidate.document.len());
         }
         if let Some(peer) = candidate.gossiper() {
             let count = step(self.waiting_of.remove(&peer).unwrap_or(0));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::limits::MAX_QUESTIONS_PER_PEER;
-use super::{Effect, Engine, LoadId, QuestionId, Standing};
-use crate::model::{ContentId, Peer};
+use super::{Effect, Engine, LoadId, QuestionId, Standing, rates};
+use crate::model::{ContentId, Peer, Timestamp};
 use crate::wire::{
     Document, ErrorCode, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_LISTED,
     MAX_RECONCILE_FRAME_BYTES, MAX_RESPONSE_BYTES, Position, Request, Response,
@@ -27,7 +27,17 @@ impl Serve {
 const FULL: usize = MAX_RESPONSE_BYTES - MAX_DOCUMENT_BYTES - 64 * MAX_DOCUMENTS;
 
 impl Engine {
-    pub(super) fn question(&mut self, peer: Peer, question: QuestionId, request: Request) {
+    pub(super) fn question(
+        &mut self,
+        peer: Peer,
+        question: QuestionId,
+        request: Request,
+        now: Timestamp,
+    ) {
+        if !self.peers.may_ask(peer, rates::cost(&request), now) {
+            let response = failure(ErrorCode::Busy, "more is asked than this site answers");
+            return self.outbox.push(Effect::Answer { question, response });
+        }
         let response = match request {
             Request::Reconcile(frame) if frame.len() <= MAX_RECONCILE_FRAME_BYTES => {
                 match self.sync.snapshot(&self.catalogue).respond(&frame) {

@@ -1,6 +1,7 @@
 //! The fates of a document, input by input.
 
 mod disturbances;
+mod rates;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;

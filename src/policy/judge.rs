@@ -2,7 +2,7 @@
 
 use super::rules::{Legacy, Lists, Policy, Require, Setting};
 use super::verdict::TRUST_RULE;
-use super::{Context, Outcome, Purpose, Source, Step, Verdict};
+use super::{Context, Entries, Outcome, Purpose, Source, Step, Verdict};
 use crate::manifest::{Manifest, Profile, Signer, Trust, Verified};
 use crate::model::Timestamp;
 
@@ -55,7 +55,7 @@ impl Judge<'_> {
         self.required()?;
         self.size()?;
         match &self.context.purpose {
-            Purpose::Admission => Some(()),
+            Purpose::Admission { entries } => self.quotas(*entries),
             Purpose::Use { latest, endorsements, reconciled, reconciled_peers } => {
                 self.current(*latest)?;
                 self.endorsements(*endorsements)?;
@@ -242,6 +242,32 @@ impl Judge<'_> {
                 self.refuse(RULE, source, reason)
             }
         }
+    }
+
+    fn quotas(&mut self, entries: Option<Entries>) -> Next {
+        let Some(entries) = entries else { return Some(()) };
+        let email = &self.manifest.endorsement.email;
+        let of_endorser = (
+            "limits.max_entries_per_endorser",
+            &self.policy.max_entries_per_endorser,
+            entries.of_endorser,
+            format!("{email} has"),
+        );
+        let of_all = (
+            "limits.max_entries",
+            &self.policy.max_entries,
+            entries.of_all,
+            "there are".to_owned(),
+        );
+        for (rule, Setting { value, source }, count, who) in [of_endorser, of_all] {
+            let source = source.clone();
+            if count >= *value {
+                let reason = format!("{who} {count} entries; at most {value} are allowed");
+                return self.refuse(rule, source, reason);
+            }
+            self.pass(rule, source, format!("{who} {count} of {value} entries"))?;
+        }
+        Some(())
     }
 
     fn current(&mut self, latest: bool) -> Next {

@@ -13,4 +13,4 @@ mod verdict;
 pub use admitted::Admitted;
 pub use ini::PolicyError;
 pub use rules::{Legacy, Policy, Require, Warning};
-pub use verdict::{Context, Outcome, Purpose, Source, Step, Verdict};
+pub use verdict::{Context, Entries, Outcome, Purpose, Source, Step, Verdict};

@@ -197,6 +197,10 @@ impl Parser<'_> {
                 let source = Some(self.source(option.line));
                 self.policy.max_image_size = Setting { value: Some(value), source };
             }
+            "max_entries" => self.policy.max_entries = self.number(option)?,
+            "max_entries_per_endorser" => {
+                self.policy.max_entries_per_endorser = self.number(option)?;
+            }
             _ => return Err(self.unknown(option)),
         }
         Ok(())

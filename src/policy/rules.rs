@@ -105,11 +105,20 @@ pub struct Policy {
     pub(super) minimum_endorsements: Setting<u64>,
     /// In bytes.
     pub(super) max_image_size: Setting<Option<u64>>,
+    pub(super) max_entries: Setting<u64>,
+    pub(super) max_entries_per_endorser: Setting<u64>,
     pub(super) max_age: Setting<Option<Duration>>,
     pub(super) min_peers: Setting<u64>,
     #[serde(skip)]
     pub(super) warnings: Vec<Warning>,
 }
+
+/// Entries of a catalogue unless the policy says otherwise: 10 GB on the disk, and a
+/// thousand times what all of StratusLab had.
+const MAX_ENTRIES: u64 = 2_000_000;
+
+/// Entries of one endorser unless the policy says otherwise.
+const MAX_ENTRIES_PER_ENDORSER: u64 = 100_000;
 
 fn default<T>(value: T) -> Setting<T> {
     Setting { value, source: None }
@@ -129,6 +138,8 @@ impl Default for Policy {
             required: Vec::new(),
             minimum_endorsements: default(0),
             max_image_size: default(None),
+            max_entries: default(MAX_ENTRIES),
+            max_entries_per_endorser: default(MAX_ENTRIES_PER_ENDORSER),
             max_age: default(None),
             min_peers: default(0),
             warnings: Vec::new(),

@@ -26,7 +26,11 @@ pub struct Context<'a> {
 pub enum Purpose {
     /// Whether a document enters the catalogue. Deprecated and expired ones may:
     /// they are how a site learns not to use an image.
-    Admission,
+    Admission {
+        /// How full the catalogue is; none when the document has its place whatever
+        /// the quotas say: it is an entry already, or it takes an image back.
+        entries: Option<Entries>,
+    },
     /// Whether an image may be handed out now.
     Use {
         /// True when the entry is the latest of its endorser.
@@ -40,6 +44,15 @@ pub enum Purpose {
         /// With how many different peers within the policy's `max_age`.
         reconciled_peers: usize,
     },
+}
+
+/// How many entries a catalogue has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entries {
+    /// Of the document's endorser.
+    pub of_endorser: u64,
+    /// Of all.
+    pub of_all: u64,
 }
 
 /// A line of a policy file.

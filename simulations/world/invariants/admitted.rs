@@ -35,7 +35,7 @@ pub fn check(site: &Site, id: &ContentId, kept: &Kept) -> Result<(), String> {
         return Err(format!("site {number} admitted {id} by rules that it never had"));
     };
     let now = kept.first_seen;
-    let purpose = Purpose::Admission;
+    let purpose = Purpose::Admission { entries: None };
     let context = Context { now, trust: &trust, purpose, rules: kept.rules };
     if !Arc::clone(&rules.policy).judge(&verified, &context).is_allowed() {
         return Err(format!("site {number} admitted {id}, which the rules with it refuse"));

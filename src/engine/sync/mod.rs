@@ -21,8 +21,8 @@ pub use report::{Change, ChangeKind, SyncReport};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::limits::{
-    ANSWER_TIME, MAX_LEFT, MAX_REMEMBERED, MAX_SESSIONS, SESSION_PATIENCE, SESSION_TIME,
-    SYNC_INTERVAL,
+    ANSWER_TIME, HASTENED_SYNC, MAX_LEFT, MAX_REMEMBERED, MAX_SESSIONS, SESSION_PATIENCE,
+    SESSION_TIME, SYNC_INTERVAL,
 };
 use super::{AskId, CallId, Effect, Engine, Reply};
 use crate::model::{ContentId, Peer, Timestamp};
@@ -134,6 +134,12 @@ impl Sync {
         if !self.due.contains(&peer) && !self.sessions.contains_key(&peer) {
             self.due.push_back(peer);
         }
+    }
+
+    /// Gossip was passed over: the next reconciliation comes soon.
+    pub(super) fn hasten(&mut self, now: Timestamp) {
+        let soon = now.plus(HASTENED_SYNC);
+        self.next_periodic = Some(self.next_periodic.map_or(soon, |due| due.min(soon)));
     }
 
     /// Forgets what was left: it was learnt under other rules.

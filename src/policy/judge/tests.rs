@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::manifest::{Details, Endorsement, Manifest, Profile, Signer, Trust};
 use crate::model::{Algorithm, Checksum, Identifier, Sha1, Sha256, Timestamp};
-use crate::policy::{Context, Policy, Purpose};
+use crate::policy::{Context, Entries, Policy, Purpose};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const SHA1: &str = "c319bbd5afc0a22ba3eaed0507c39383ec28eeff";
@@ -131,7 +131,7 @@ fn what_is_deprecated_expired_or_superseded_is_admitted_but_not_used() {
     let mut case = Case::new();
     case.manifest.details.deprecated = Some("broken".into());
     assert_eq!(refused(&case, ""), "use.not_deprecated");
-    case.purpose = Purpose::Admission;
+    case.purpose = Purpose::Admission { entries: None };
     assert_eq!(refused(&case, ""), "");
     let mut case = Case::new();
     case.manifest.details.valid = Some(NOW.minus(Duration::from_secs(1)));
@@ -176,7 +176,7 @@ fn a_file_that_cannot_be_read_names_the_line_and_refuses_everything() {
         let context = Context {
             now: NOW,
             trust: &case.trust,
-            purpose: Purpose::Admission,
+            purpose: Purpose::Admission { entries: None },
             rules: Sha256::of(b""),
         };
         let verdict =
@@ -206,10 +206,27 @@ fn images_above_the_limit_are_refused_before_anything_is_fetched() {
     case.manifest.bytes = 2048;
     assert_eq!(case.refused_by(limit), None);
     case.manifest.bytes = 2049;
-    case.purpose = Purpose::Admission;
+    case.purpose = Purpose::Admission { entries: None };
     assert_eq!(case.refused_by(limit), Some(("limits.max_image_size".into(), Some(2))));
     for wrong in ["2X", "", "-1", "99999999999999T", "many"] {
         let text = format!("[limits]\nmax_image_size = {wrong}\n");
         assert!(Policy::parse("policy.cfg", &text).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn a_full_catalogue_takes_no_more_but_what_takes_an_image_back() {
+    let mut case = Case::new();
+    let limits = "[limits]\nmax_entries = 10\nmax_entries_per_endorser = 3\n";
+    for (of_endorser, of_all, expected) in [
+        (2, 9, None),
+        (3, 3, Some(("limits.max_entries_per_endorser".to_owned(), Some(3)))),
+        (0, 10, Some(("limits.max_entries".to_owned(), Some(2)))),
+    ] {
+        case.purpose = Purpose::Admission { entries: Some(Entries { of_endorser, of_all }) };
+        assert_eq!(case.refused_by(limits), expected);
+        assert_eq!(case.refused_by(""), None);
+    }
+    case.purpose = Purpose::Admission { entries: None };
+    assert_eq!(case.refused_by(limits), None);
 }
