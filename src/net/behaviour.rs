@@ -10,15 +10,12 @@ use libp2p::{
 };
 
 use super::codec::SyncCodec;
-use super::discovery;
 use super::identity::peer_id;
 use super::limits::{
-    ANSWER_TIMEOUT, CONNECTIONS_PER_PEER, DUPLICATE_CACHE, GOSSIP_HISTORY, GOSSIP_OFFERED, Limits,
-    PENDING_CONNECTIONS, STREAMS_PER_PEER,
+    ANSWER_TIMEOUT, CONNECTIONS_PER_PEER, Limits, PENDING_CONNECTIONS, STREAMS_PER_PEER,
 };
-use super::{Config, NetError};
-use crate::model::{FederationId, Peer, Sha256};
-use crate::wire::MAX_GOSSIP_BYTES;
+use super::{Config, NetError, discovery, gossip};
+use crate::model::{FederationId, Peer};
 
 /// What identify says: enough to see that the other is a suq node.
 const IDENTIFY: &str = "/suq/id/1";
@@ -42,7 +39,7 @@ pub(super) struct Protocols {
     pub(super) sync: StreamProtocol,
     pub(super) blob: StreamProtocol,
     discovery: StreamProtocol,
-    gossip: String,
+    pub(super) gossip: String,
     pub(super) topic: gossipsub::IdentTopic,
 }
 
@@ -79,7 +76,7 @@ impl Behaviour {
             identify: identify::Behaviour::new(identify),
             discovery: discovery::behaviour(key.public().to_peer_id(), &protocols.discovery),
             ping: ping::Behaviour::default(),
-            gossip: gossip(protocols)?,
+            gossip: gossip::behaviour(protocols)?,
             sync: request_response::Behaviour::with_codec(SyncCodec, sync_protocol, sync),
             streams: libp2p_stream::Behaviour::new(),
         })
@@ -108,27 +105,4 @@ fn allowed(peers: &BTreeSet<Peer>) -> allow_block_list::Behaviour<allow_block_li
         list.allow_peer(peer);
     }
     list
-}
-
-fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, NetError> {
-    let start = |error: String| NetError::Start(error);
-    let config = gossipsub::ConfigBuilder::default()
-        .protocol_id_prefix(protocols.gossip.clone())
-        // Messages carry their own proof; who passed one on is nobody's business.
-        .validation_mode(gossipsub::ValidationMode::Anonymous)
-        .validate_messages()
-        .message_id_fn(|message: &gossipsub::Message| {
-            gossipsub::MessageId::from(Sha256::of(&message.data).as_bytes().to_vec())
-        })
-        .max_transmit_size(MAX_GOSSIP_BYTES)
-        .duplicate_cache_time(DUPLICATE_CACHE)
-        .history_length(GOSSIP_HISTORY)
-        .history_gossip(GOSSIP_OFFERED)
-        .flood_publish(true)
-        .build()
-        .map_err(|error| start(error.to_string()))?;
-    let mut gossip = gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config)
-        .map_err(|error| start(error.to_owned()))?;
-    gossip.subscribe(&protocols.topic).map_err(|error| start(error.to_string()))?;
-    Ok(gossip)
 }

@@ -6,6 +6,7 @@
 mod behaviour;
 mod codec;
 mod discovery;
+mod gossip;
 mod identity;
 mod limits;
 mod listen;
