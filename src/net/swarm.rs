@@ -16,7 +16,7 @@ use libp2p::{Multiaddr, PeerId, Swarm, Transport, identify, noise, tcp, yamux};
 use tokio::sync::mpsc;
 
 use super::behaviour::{Behaviour, BehaviourEvent, Protocols};
-use super::discovery::{LOOK_INTERVAL, Searches};
+use super::discovery::{FEW_MEMBERS, LOOK_INTERVAL, Searches};
 use super::identity::{peer_id, peer_of};
 use super::limits::{
     IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS, WAITING_EVENTS, WAITING_PUBLICATIONS,
@@ -80,6 +80,8 @@ where
         protocols,
         outbox: VecDeque::new(),
         members: BTreeSet::new(),
+        called: BTreeSet::new(),
+        passing: BTreeMap::new(),
         arrivals: 0,
         gossip: BTreeMap::new(),
         questions: BTreeMap::new(),
@@ -101,6 +103,11 @@ pub(super) struct Task {
     pub(super) outbox: VecDeque<Event>,
     /// Connected peers that speak this federation's protocols.
     pub(super) members: BTreeSet<Peer>,
+    /// Peers that the node wanted to be connected with.
+    called: BTreeSet<Peer>,
+    /// Connected peers that only a search talks to, and where they can be reached once
+    /// that is known. The connection ends with the search, unless the node wants it.
+    pub(super) passing: BTreeMap<Peer, Vec<Address>>,
     arrivals: ArrivalId,
     /// Gossip that waits for its verdict, oldest first.
     gossip: BTreeMap<ArrivalId, (MessageId, PeerId)>,
@@ -201,6 +208,12 @@ impl Task {
                     .condition(PeerCondition::DisconnectedAndNotDialing)
                     .addresses(parsed)
                     .build();
+                self.called.insert(peer);
+                if let Some(addresses) = self.passing.remove(&peer)
+                    && !addresses.is_empty()
+                {
+                    return self.met(peer, addresses);
+                }
                 match self.swarm.dial(options) {
                     // Connected, or about to be: events tell.
                     Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => Ok(()),
@@ -245,8 +258,21 @@ impl Task {
                     self.outbox.push_back(Event::Listening { address });
                 }
             }
+            SwarmEvent::ConnectionEstablished { peer_id: id, endpoint, .. } => {
+                if let Some(peer) = peer_of(&id).filter(|peer| !self.members.contains(peer)) {
+                    if !endpoint.is_dialer() {
+                        self.passing.remove(&peer);
+                    } else if !self.called.contains(&peer) {
+                        self.passing.entry(peer).or_default();
+                    }
+                }
+            }
             SwarmEvent::ConnectionClosed { peer_id: id, num_established: 0, .. } => {
                 if let Some(peer) = peer_of(&id) {
+                    self.called.remove(&peer);
+                    if self.passing.remove(&peer).is_some() {
+                        return;
+                    }
                     self.outbox.push_back(match self.members.remove(&peer) {
                         true => Event::Disconnected { peer },
                         // Kept out by the other side, or of another federation.
@@ -259,6 +285,7 @@ impl Task {
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
                 if let Some(peer) = peer_of(&id).filter(|peer| !self.members.contains(peer)) {
+                    self.called.remove(&peer);
                     let reason = error.to_string();
                     self.outbox.push_back(Event::DialFailed { peer, reason });
                 }
@@ -294,9 +321,21 @@ impl Task {
             return;
         };
         let addresses = self.learn_addresses(id, info);
+        if let Some(known) = self.passing.get_mut(&peer) {
+            known.clone_from(&addresses);
+            self.outbox.push_back(Event::Found { peer, addresses });
+            return self.part_after_search();
+        }
+        self.met(peer, addresses);
+    }
+
+    /// A member is connected that this node or the peer itself wanted to be.
+    fn met(&mut self, peer: Peer, addresses: Vec<Address>) {
         if self.members.insert(peer) {
             self.outbox.push_back(Event::Connected { peer, addresses });
-            self.search_around();
+            if self.members.len() <= FEW_MEMBERS {
+                self.search_around();
+            }
         }
     }
 
