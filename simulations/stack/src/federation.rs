@@ -27,8 +27,15 @@ const LOOK: Duration = Duration::from_secs(1);
 enum Occasion {
     Start(Number),
     Publish(usize),
-    Crash { site: Option<Number>, down: Duration },
-    Cut { sites: usize, one_way: bool, breaks: bool },
+    Crash {
+        site: Option<Number>,
+        down: Duration,
+    },
+    Cut {
+        sites: usize,
+        one_way: bool,
+        breaks: bool,
+    },
     Heal,
     /// A look at how well the sites know each other.
     Look,
@@ -101,11 +108,9 @@ pub async fn run(scenario: &Scenario) -> Result<Outcome, Failure> {
     let mut federation = Federation::new(scenario.clone());
     match federation.run().await {
         Ok(outcome) => Ok(outcome),
-        Err(violation) => Err(Failure {
-            seed: scenario.seed,
-            violation,
-            state: federation.describe(),
-        }),
+        Err(violation) => {
+            Err(Failure { seed: scenario.seed, violation, state: federation.describe() })
+        }
     }
 }
 
@@ -140,7 +145,11 @@ impl Federation {
         // The node draws the targets of its searches from this thread's generator.
         fastrand::seed(random.u64(..));
         let around = Surroundings {
-            network: Network::new(millis(scenario.latency_ms), scenario.bytes_per_s, random.u64(..)),
+            network: Network::new(
+                millis(scenario.latency_ms),
+                scenario.bytes_per_s,
+                random.u64(..),
+            ),
             clock: Clock::start(),
             ledger: Arc::new(Mutex::default()),
             verify: millis(scenario.verify_ms),

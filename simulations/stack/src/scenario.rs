@@ -126,7 +126,12 @@ impl Scenario {
         let crashes = self.crash.iter().map(|crash| {
             self.publication(crash.at_publication) + Duration::from_secs(crash.down_s + 1)
         });
-        publications.into_iter().chain(partitions).chain(churn).chain(crashes).max()
+        publications
+            .into_iter()
+            .chain(partitions)
+            .chain(churn)
+            .chain(crashes)
+            .max()
             .unwrap_or_default()
     }
 }

@@ -41,7 +41,9 @@ pub fn address(site: Number) -> String {
 
 fn site_at(address: &Multiaddr) -> Option<Number> {
     match address.iter().next()? {
-        Protocol::Memory(place) if place < FIRST_PORT => usize::try_from(place).ok()?.checked_sub(1),
+        Protocol::Memory(place) if place < FIRST_PORT => {
+            usize::try_from(place).ok()?.checked_sub(1)
+        }
         _ => None,
     }
 }

@@ -20,9 +20,7 @@ fn locked(path: &str) -> Vec<(String, String, bool)> {
     let lock: toml::Table = text.parse().unwrap();
     let text = |package: &toml::Value, field: &str| package[field].as_str().unwrap().to_owned();
     let packages = lock["package"].as_array().unwrap().iter();
-    packages
-        .map(|p| (text(p, "name"), text(p, "version"), p.get("source").is_some()))
-        .collect()
+    packages.map(|p| (text(p, "name"), text(p, "version"), p.get("source").is_some())).collect()
 }
 
 #[test]
@@ -36,7 +34,8 @@ fn no_clock_but_ours_is_linked() {
 
 #[test]
 fn the_protocols_are_those_of_the_node() {
-    let is_protocol = |name: &str| ["libp2p", "yamux", "multistream", "snow"].iter().any(|p| name.starts_with(p));
+    let is_protocol =
+        |name: &str| ["libp2p", "yamux", "multistream", "snow"].iter().any(|p| name.starts_with(p));
     let theirs: BTreeMap<String, String> = locked("../../Cargo.lock")
         .into_iter()
         .filter(|(name, ..)| is_protocol(name))

@@ -33,7 +33,10 @@ pub fn network() -> Network {
 pub fn plain(number: Number, friends: Option<&[Peer]>) -> Config {
     let founding =
         Founding { number, identity: Identity::generate(), known: Vec::new(), skew_ms: 0 };
-    Config { allowed: friends.map(|friends| friends.iter().copied().collect()), ..config(&founding) }
+    Config {
+        allowed: friends.map(|friends| friends.iter().copied().collect()),
+        ..config(&founding)
+    }
 }
 
 impl Node {
