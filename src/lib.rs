@@ -5,6 +5,7 @@ pub mod cli;
 pub mod engine;
 pub mod home;
 pub mod manifest;
+pub mod membership;
 pub mod model;
 pub mod net;
 pub mod node;

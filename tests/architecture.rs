@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of each module; imports point to the same or a lower layer.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("model", 0),
     ("wire", 0),
     ("manifest", 0),
+    ("membership", 0),
     ("engine", 1),
     ("policy", 1),
     ("store", 2),

@@ -3,12 +3,14 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use cddl::{cddl_from_str, validate_cbor_from_slice};
+use suq::membership::{Membership, Statement};
 use suq::model::{
     ContentId, EntryKey, FederationId, Identifier, Peer, Sha1, Sha256, Sha512, Timestamp,
 };
+use suq::net::Identity;
 use suq::wire::{
-    BlobName, BlobReply, BlobRequest, BundleFrame, ByteRange, Document, EntryRecord, ErrorCode,
-    Fate, Gossip, Holding, RefusalRecord, Request, Response, Ticket, encode,
+    BlobName, BlobReply, BlobRequest, BundleFrame, ByteRange, Document, DoorAnswer, EntryRecord,
+    ErrorCode, Fate, Gossip, Holding, Knock, RefusalRecord, Request, Response, Ticket, encode,
 };
 
 const CDDL: &str = include_str!("../proto/suq.cddl");
@@ -48,6 +50,32 @@ fn the_description_is_well_formed() {
 #[test]
 fn gossip() {
     check("gossip-message", &Gossip::Manifest(b"<rdf:RDF/>".to_vec()));
+}
+
+fn membership() -> (Statement, Membership) {
+    let issuer = Identity::generate();
+    let statement = Statement {
+        federation: FederationId::from_bytes([1; 32]),
+        member: Peer::from_key([7; 32]),
+        issuer: issuer.peer(),
+        issued: Timestamp::from_seconds(1),
+        expires: Timestamp::from_seconds(2),
+        revoked: false,
+    };
+    let proven = statement.clone().sign(|octets| issuer.sign(octets)).unwrap();
+    (statement, proven.membership().clone())
+}
+
+#[test]
+fn memberships_and_the_door() {
+    let (statement, membership) = membership();
+    check("statement-message", &statement);
+    check("gossip-message", &Gossip::Membership(membership.clone()));
+    check("request-message", &Request::Members(Sha256::of(b"roll")));
+    check("response-message", &Response::Members(vec![membership.clone()]));
+    check("knock-message", &Knock { chain: vec![membership.clone()] });
+    check("door-answer-message", &DoorAnswer::Welcome(vec![membership]));
+    check("door-answer-message", &DoorAnswer::Closed);
 }
 
 #[test]
@@ -97,8 +125,12 @@ fn tickets_and_records() {
         name: "egi".into(),
         peer,
         addresses: vec!["/ip4/192.0.2.1/tcp/8082".parse().unwrap()],
+        founders: Vec::new(),
+        chain: Vec::new(),
     };
     check("ticket-message", &ticket);
+    let (_, membership) = membership();
+    check("ticket-message", &Ticket { founders: vec![peer], chain: vec![membership], ..ticket });
     let withdrawn = Fate::Withdrawn { rule: "r".into(), reason: "s".into() };
     for (from, fate) in [(None, Fate::Admitted), (Some(peer), withdrawn)] {
         let record = EntryRecord {

@@ -92,6 +92,8 @@ impl Disk {
             Record::ForgetRefusal(id) => {
                 self.kept.remove(&id);
             }
+            // The simulated federation is open.
+            Record::Membership(_) | Record::ForgetMembership { .. } => {}
             Record::Rules(rules) => self.rules = Some(rules),
             Record::Peer { peer, addresses } => {
                 self.peers.insert(peer, addresses);

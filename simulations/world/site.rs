@@ -72,6 +72,7 @@ impl Site {
             known: self.disk.known(),
             peers: peers.iter().map(address).collect(),
             relay_refused: true,
+            door: None,
             seed,
         }));
     }
@@ -170,7 +171,7 @@ fn request_label(request: &Request) -> String {
             let _ = write!(text, " {id}");
             text
         }),
-        Request::Holdings(names) => format!("holdings {names:?}"),
+        other => format!("{other:?}"),
     }
 }
 

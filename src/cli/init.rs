@@ -13,6 +13,7 @@ use crate::net::Identity;
 Examples:
   suq init --name orsay
   suq init --name athens --federation egi --port 9001
+  suq init --name cern --federation grid --closed
   suq --home /tmp/a init --name a --listen /ip4/127.0.0.1/tcp/9001
 
 A new home founds a federation of its own; `suq join` makes it a member of another.")]
@@ -23,6 +24,9 @@ pub(crate) struct Init {
     /// Name of the federation that is founded
     #[arg(long, default_value = "suq")]
     federation: String,
+    /// Let in only members: whom you invite by name, and whom they invite
+    #[arg(long)]
+    closed: bool,
     /// Port for peers
     #[arg(long, conflicts_with = "listen")]
     port: Option<u16>,
@@ -38,7 +42,9 @@ impl Init {
         let mut id = [0; 32];
         openssl::rand::rand_bytes(&mut id)
             .map_err(|error| Exit::failed(format!("no random numbers: {error}")))?;
-        let federation = Federation { name: self.federation, id: FederationId::from_bytes(id) };
+        let founders = if self.closed { vec![identity.peer()] } else { Vec::new() };
+        let id = FederationId::from_bytes(id);
+        let federation = Federation { name: self.federation, id, founders };
         let mut settings = vec![("name", quoted(&self.name))];
         let listen: Vec<String> = match self.port {
             Some(port) => vec![format!("/ip4/0.0.0.0/tcp/{port}")],

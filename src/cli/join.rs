@@ -39,7 +39,7 @@ impl Join {
             Err(error) => return Err(error.into()),
         }
         if common.json {
-            let Ticket { federation, name, peer, addresses } = ticket;
+            let Ticket { federation, name, peer, addresses, .. } = ticket;
             return output::json(&serde_json::json!({
                 "federation": name, "federation_id": federation,
                 "peer": peer, "addresses": addresses,
@@ -60,8 +60,17 @@ impl Join {
                 present.name, ticket.name
             )));
         }
-        store.write(&[Write::Peer(ticket.peer, ticket.addresses.clone())])?;
-        let federation = Federation { name: ticket.name.clone(), id: ticket.federation };
+        let mut writes = vec![Write::Peer(ticket.peer, ticket.addresses.clone())];
+        for membership in ticket.chain.clone() {
+            let proven = membership.prove(&ticket.federation);
+            writes.push(Write::Membership(proven.map_err(|e| Exit::failed(e.to_string()))?));
+        }
+        store.write(&writes)?;
+        let federation = Federation {
+            name: ticket.name.clone(),
+            id: ticket.federation,
+            founders: ticket.founders.clone(),
+        };
         Ok(home.set_federation(&federation)?)
     }
 }

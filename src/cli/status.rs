@@ -27,6 +27,15 @@ fn print(status: &StatusView) {
     let documents = &status.documents;
     output::line(format!("site        {} ({})", status.name, status.peer));
     output::line(format!("federation  {}", status.federation));
+    let membership = &status.membership;
+    if membership.closed {
+        let standing = match (membership.member, membership.expires) {
+            (true, None) => "founder".to_owned(),
+            (true, Some(expires)) => format!("member until {expires}"),
+            (false, _) => "NO MEMBER: ask a member for a ticket".to_owned(),
+        };
+        output::line(format!("membership  {standing}, {} members", membership.members));
+    }
     for address in &status.listening {
         output::line(format!("listening   {address}"));
     }

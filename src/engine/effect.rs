@@ -1,11 +1,13 @@
 //! What the engine asks of the world.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{AskId, CallId, FetchId, GossipId, JobId, LoadId, QuestionId, Reply, WriteId};
+use super::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, Reply, WriteId};
+use crate::membership::{Membership, Proven};
 use crate::model::{Address, ContentId, EntryKey, Peer, Sha256, Timestamp};
 use crate::policy::Admitted;
-use crate::wire::{BlobName, GossipVerdict, RefusalRecord, Request, Response};
+use crate::wire::{BlobName, DoorAnswer, GossipVerdict, RefusalRecord, Request, Response};
 
 /// One thing to do. Each effect that carries an id is answered by exactly one
 /// input with the same id.
@@ -37,6 +39,25 @@ pub enum Effect {
     Announce {
         /// The document as it was received.
         document: Arc<[u8]>,
+    },
+    /// Tell every peer of a statement on a member; it is durable here.
+    AnnounceMembership {
+        /// The statement.
+        membership: Membership,
+    },
+    /// Let in these peers and no others, and hang up on those that are gone.
+    LetIn {
+        /// Who belongs to the federation.
+        members: BTreeSet<Peer>,
+        /// Why this node does: what it shows at other doors.
+        chain: Vec<Membership>,
+    },
+    /// Answer a stranger who wants to come in.
+    AnswerKnock {
+        /// The wish.
+        knock: KnockId,
+        /// The answer.
+        answer: DoorAnswer,
     },
     /// What becomes of a gossip message that was heard.
     Judge {
@@ -144,6 +165,15 @@ pub enum Record {
     DropRefusals,
     /// Every entry has been judged under these rules.
     Rules(Sha256),
+    /// Who is a member, in the place of what the same issuer said before.
+    Membership(Box<Proven>),
+    /// Forget a statement that has expired.
+    ForgetMembership {
+        /// Whom it is about.
+        member: Peer,
+        /// Who made it.
+        issuer: Peer,
+    },
     /// Where a peer can be found.
     Peer {
         /// The peer.
@@ -179,6 +209,8 @@ pub enum Alert {
         /// The rule that refuses it.
         rule: String,
     },
+    /// This node is no longer a member of its federation.
+    Excluded,
     /// The store refused a write; nothing of it was acknowledged.
     StoreFailed {
         /// What the store said.

@@ -13,6 +13,7 @@ id!(CallId, "A call from someone at this site; drawn by the caller.");
 id!(FetchId, "A transfer of a blob from one peer.");
 id!(GossipId, "A gossip message that waits for its verdict; drawn by the network.");
 id!(JobId, "A verification.");
+id!(KnockId, "A stranger's wish to come in; drawn by the network.");
 id!(LoadId, "A read from the store.");
 id!(QuestionId, "A question of a peer to us; drawn by the network.");
 id!(WriteId, "A write to the store.");

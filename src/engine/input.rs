@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{AskId, CallId, FetchId, GossipId, JobId, LoadId, QuestionId, WriteId};
+use super::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
 use crate::manifest::{Trust, Verified};
+use crate::membership::{Membership, Proven};
 use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256, Timestamp};
 use crate::policy::{Policy, Verdict};
 use crate::wire::{BlobName, Request, Response};
@@ -50,6 +51,46 @@ pub enum Input {
         gossip: GossipId,
         /// The document in it.
         document: Arc<[u8]>,
+    },
+    /// Someone at this site lets a peer into the federation, or takes that back;
+    /// answered by [`Reply::Issued`].
+    Issue {
+        /// Whom to answer.
+        call: CallId,
+        /// What this node signed.
+        statement: Box<Proven>,
+    },
+    /// A statement on a member was heard by gossip.
+    HeardMembership {
+        /// Who sent it.
+        peer: Peer,
+        /// Names the message in [`super::Effect::Judge`].
+        gossip: GossipId,
+        /// The statement.
+        membership: Membership,
+    },
+    /// A stranger wants to come in.
+    Knocked {
+        /// Who.
+        peer: Peer,
+        /// Names the wish in [`super::Effect::AnswerKnock`].
+        knock: KnockId,
+        /// Why it says to belong here.
+        chain: Vec<Membership>,
+    },
+    /// A peer lets this node in, at a new connection.
+    Welcomed {
+        /// The peer.
+        peer: Peer,
+        /// Why it says to belong here itself.
+        chain: Vec<Membership>,
+    },
+    /// This site lets a peer in whatever the federation says, or no longer.
+    Allowed {
+        /// The peer.
+        peer: Peer,
+        /// False when it is let in only as a member.
+        is_allowed: bool,
     },
     /// A connection to a peer is open.
     Connected {
@@ -218,6 +259,13 @@ pub enum Reply {
         key: EntryKey,
         /// Every rule that was looked at.
         verdict: Verdict,
+    },
+    /// The statement on a member is durable here and told to others.
+    Issued {
+        /// Whom it is about.
+        member: Peer,
+        /// Why that peer belongs to the federation now; empty when it does not.
+        chain: Vec<Membership>,
     },
     /// Reconciliation ended.
     Synced(Vec<SyncReport>),

@@ -10,6 +10,7 @@
 
 mod admission;
 mod catalogue;
+mod door;
 mod effect;
 mod fetch;
 mod ids;
@@ -26,13 +27,15 @@ pub mod timeline;
 mod tests;
 
 pub use catalogue::{Known, Standing};
+pub use door::{DoorStart, Member};
 pub use effect::{Alert, Effect, Record};
-pub use ids::{AskId, CallId, FetchId, GossipId, JobId, LoadId, QuestionId, WriteId};
+pub use ids::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
 pub use input::{FetchOutcome, Input, Reply, Rules, SyncReport, Wanted};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::membership::Proven;
 use crate::model::{Address, ContentId, Peer, Sha256, Timestamp};
 
 /// What an engine starts with.
@@ -48,6 +51,8 @@ pub struct Start {
     pub peers: Vec<(Peer, Vec<Address>)>,
     /// True when what the local policy refuses is still passed on to others.
     pub relay_refused: bool,
+    /// The members; none in an open federation.
+    pub door: Option<DoorStart>,
     /// Seed of the engine's random choices.
     pub seed: u64,
 }
@@ -66,6 +71,7 @@ pub struct Engine {
     peers: peers::Peers,
     fetch: fetch::Fetch,
     serve: serve::Serve,
+    door: Option<door::Door>,
     /// Writes under way and what waits for them.
     writes: BTreeMap<WriteId, Written>,
     /// Effects of the input being handled.
@@ -79,6 +85,8 @@ enum Written {
     Document(Box<admission::Settling>),
     /// An entry whose standing the new rules changed.
     Standing(ContentId, Standing),
+    /// Statements on who is a member, and who waits for them.
+    Memberships { new: Vec<Proven>, source: door::Source },
     /// Something nobody waits for.
     Nothing,
 }
@@ -122,6 +130,7 @@ impl Engine {
             peers: peers::Peers::default(),
             fetch: fetch::Fetch::default(),
             serve: serve::Serve::default(),
+            door: start.door.map(door::Door::new),
             writes: BTreeMap::new(),
             outbox: Vec::new(),
         };
@@ -151,7 +160,17 @@ impl Engine {
             Input::PeerFound { peer, addresses } => self.peer_found(peer, addresses),
             Input::PeerRumoured { peer, addresses } => self.peers.hear_of(peer, addresses),
             Input::Question { peer, question, request } => self.question(peer, question, request),
-            Input::Answered { ask, answer } => self.answered(ask, answer, now),
+            Input::Answered { ask, answer } => match &self.door {
+                Some(door) if door.has_asked(ask) => self.members_answered(ask, answer, now),
+                _ => self.answered(ask, answer, now),
+            },
+            Input::Issue { call, statement } => self.issue(call, *statement, now),
+            Input::HeardMembership { peer, gossip, membership } => {
+                self.heard_membership(peer, gossip, membership, now);
+            }
+            Input::Knocked { peer, knock, chain } => self.knocked(peer, knock, chain, now),
+            Input::Welcomed { peer, chain } => self.welcomed(peer, chain, now),
+            Input::Allowed { peer, is_allowed } => self.allow(peer, is_allowed),
             Input::Verified { job, outcome, anchors } => self.verified(job, outcome, anchors, now),
             Input::Stored { write, result } => self.stored(write, result, now),
             Input::Loaded { load, documents } => self.loaded(load, documents),
@@ -166,7 +185,8 @@ impl Engine {
     /// When [`Input::Tick`] is due at the latest; ask again after every input.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        [self.admission.deadline(), self.sync.deadline(), self.peers.deadline()]
+        let door = self.door.as_ref().and_then(door::Door::deadline);
+        [self.admission.deadline(), self.sync.deadline(), self.peers.deadline(), door]
             .into_iter()
             .flatten()
             .min()
@@ -213,6 +233,7 @@ impl Engine {
         self.start_verifications();
         self.continue_rejudging();
         self.pump_sync(now);
+        self.tick_door(now);
         self.dial_due(now);
     }
 
@@ -223,6 +244,9 @@ impl Engine {
         match self.writes.remove(&write) {
             Some(Written::Document(settling)) => self.settle(*settling, result, now),
             Some(Written::Standing(id, standing)) => self.standing_written(id, standing, result),
+            Some(Written::Memberships { new, source }) => {
+                self.memberships_written(new, source, result, now);
+            }
             Some(Written::Nothing) | None => {}
         }
     }

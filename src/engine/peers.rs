@@ -120,6 +120,15 @@ impl Peers {
         known.postpone(now.plus(wait));
     }
 
+    /// A peer lets this node in: it is dialled at once, unless that led nowhere before.
+    pub(super) fn welcomed(&mut self, peer: Peer, now: Timestamp, random: &mut fastrand::Rng) {
+        let is_first = self.0.get(&peer).is_some_and(|known| known.failures == 0);
+        self.dial_failed(peer, now, random);
+        if let Some(known) = self.0.get_mut(&peer).filter(|_| is_first) {
+            known.next_dial = None;
+        }
+    }
+
     /// Counts a gossiped document; false when the peer sends them too fast.
     pub(super) fn may_gossip(&mut self, peer: Peer, now: Timestamp) -> bool {
         // Gossip can come before it is known that the peer is connected.
@@ -182,6 +191,7 @@ impl Engine {
             known.next_dial = None;
         }
         self.sync.make_due(peer);
+        self.ask_for_members(peer);
         self.ask_new_peer_for_blobs(peer);
         self.pump_sync(now);
     }

@@ -35,6 +35,7 @@ impl Engine {
             Request::Holdings(names) if names.len() <= MAX_HOLDINGS => {
                 return self.outbox.push(Effect::AnswerHoldings { question, names });
             }
+            Request::Members(theirs) => self.members_response(theirs),
             Request::Reconcile(_) | Request::Documents(_) | Request::Holdings(_) => {
                 failure(ErrorCode::Malformed, "the request is over its limit")
             }

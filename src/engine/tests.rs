@@ -74,6 +74,7 @@ impl Bench {
             known: Vec::new(),
             peers: Vec::new(),
             relay_refused: true,
+            door: None,
             seed: 1,
         });
         Bench { engine, now: NOW, effects: Vec::new(), verifications: 0 }

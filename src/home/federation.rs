@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Home, HomeError};
-use crate::model::FederationId;
+use super::{Home, HomeError, Mode, Settings};
+use crate::model::{FederationId, Peer};
 
 /// A federation, as a member knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,20 @@ pub struct Federation {
     pub name: String,
     /// Its id.
     pub id: FederationId,
+    /// Peers whose word lets others in; none when everyone with a ticket comes in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub founders: Vec<Peer>,
+}
+
+impl Federation {
+    /// True when only members come in at this site.
+    pub fn is_closed(&self, settings: &Settings) -> bool {
+        match settings.membership.mode {
+            Mode::Open => false,
+            Mode::Closed => true,
+            Mode::Federation => !self.founders.is_empty(),
+        }
+    }
 }
 
 impl Home {

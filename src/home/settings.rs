@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::{Home, HomeError};
-use crate::model::{Address, Sha256};
+use crate::model::{Address, Reachable, Sha256};
 
 /// Everything in `suq.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -45,6 +45,12 @@ pub struct Network {
     pub announce: Vec<Address>,
     /// Open connections at the most.
     pub max_connections: u32,
+    /// Whether others reach this node: `auto` asks them.
+    pub reachable: Reachable,
+    /// Carry manifests, but no images, for sites that nobody reaches.
+    pub relay: bool,
+    /// Look for peers in the same network segment.
+    pub mdns: bool,
 }
 
 impl Default for Network {
@@ -52,7 +58,14 @@ impl Default for Network {
         // Invariant: a constant of the right form.
         #[expect(clippy::expect_used)]
         let listen = vec!["/ip4/0.0.0.0/tcp/8082".parse().expect("an address")];
-        Network { listen, announce: Vec::new(), max_connections: 256 }
+        Network {
+            listen,
+            announce: Vec::new(),
+            max_connections: 256,
+            reachable: Reachable::Auto,
+            relay: true,
+            mdns: false,
+        }
     }
 }
 
@@ -76,7 +89,7 @@ impl Default for Trust {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Membership {
-    /// Open or closed.
+    /// Who may connect.
     pub mode: Mode,
 }
 
@@ -84,10 +97,12 @@ pub struct Membership {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Anyone of the federation.
+    /// Whoever the federation lets in: members, when it has founders.
     #[default]
+    Federation,
+    /// Anyone of the federation.
     Open,
-    /// Only peers that were let in.
+    /// Only members, and peers that this site lets in by itself.
     Closed,
 }
 

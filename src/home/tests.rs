@@ -4,7 +4,11 @@ use super::*;
 use crate::model::FederationId;
 
 fn federation() -> Federation {
-    Federation { name: "egi \"test\"".into(), id: FederationId::from_bytes([5; 32]) }
+    Federation {
+        name: "egi \"test\"".into(),
+        id: FederationId::from_bytes([5; 32]),
+        founders: Vec::new(),
+    }
 }
 
 fn home(folder: &Path) -> Home {

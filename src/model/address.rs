@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::text::text_form;
 
 /// Longest address accepted, in bytes: a DNS name of 253 with its protocols.
@@ -50,3 +52,16 @@ impl FromStr for Address {
 }
 
 text_form!(Address);
+
+/// Whether others reach a node by the addresses that it listens on or announces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reachable {
+    /// Peers are asked to try.
+    #[default]
+    Auto,
+    /// They do.
+    Yes,
+    /// They do not: the node is behind NAT.
+    No,
+}

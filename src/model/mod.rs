@@ -11,7 +11,7 @@ mod peer;
 mod text;
 mod time;
 
-pub use address::{Address, BadAddress};
+pub use address::{Address, BadAddress, Reachable};
 pub use content_id::ContentId;
 pub use digest::{Algorithm, BadDigest, Checksum, Checksums, Sha1, Sha256, Sha512};
 pub use email::{BadEmail, Email};

@@ -1,38 +1,61 @@
 //! Questions and answers on a stream: one CBOR message each way.
 
 use std::io;
+use std::marker::PhantomData;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 use libp2p::request_response::Codec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::wire::{
-    DecodeError, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Request, Response, decode, encode,
-};
+use crate::wire::{DecodeError, decode, encode};
 
-/// Reads and writes [`Request`]s and [`Response`]s.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SyncCodec;
+/// Reads and writes questions `Q` and answers `A`.
+#[derive(Debug)]
+pub(super) struct MessageCodec<Q, A> {
+    /// Largest question, in bytes.
+    most_question: usize,
+    /// Largest answer, in bytes.
+    most_answer: usize,
+    messages: PhantomData<fn() -> (Q, A)>,
+}
 
-impl Codec for SyncCodec {
+impl<Q, A> MessageCodec<Q, A> {
+    pub(super) fn new(most_question: usize, most_answer: usize) -> MessageCodec<Q, A> {
+        MessageCodec { most_question, most_answer, messages: PhantomData }
+    }
+}
+
+impl<Q, A> Clone for MessageCodec<Q, A> {
+    fn clone(&self) -> MessageCodec<Q, A> {
+        MessageCodec::new(self.most_question, self.most_answer)
+    }
+}
+
+impl<Q, A> Codec for MessageCodec<Q, A>
+where
+    Q: Serialize + DeserializeOwned + Send + 'static,
+    A: Serialize + DeserializeOwned + Send + 'static,
+{
     type Protocol = StreamProtocol;
     /// What cannot be decoded is answered with an error, not dropped.
-    type Request = Result<Request, DecodeError>;
-    type Response = Response;
+    type Request = Result<Q, DecodeError>;
+    type Response = A;
 
     async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Self::Request>
     where
         T: AsyncRead + Unpin + Send,
     {
-        let octets = read(io, MAX_REQUEST_BYTES).await?;
+        let octets = read(io, self.most_question).await?;
         Ok(decode(&octets))
     }
 
-    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Response>
+    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<A>
     where
         T: AsyncRead + Unpin + Send,
     {
-        let octets = read(io, MAX_RESPONSE_BYTES).await?;
+        let octets = read(io, self.most_answer).await?;
         decode(&octets).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
@@ -54,7 +77,7 @@ impl Codec for SyncCodec {
         &mut self,
         _: &StreamProtocol,
         io: &mut T,
-        response: Response,
+        response: A,
     ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,

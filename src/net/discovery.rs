@@ -12,7 +12,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol, identify};
 use super::Event;
 use super::identity::{peer_id, peer_of};
 use super::swarm::Task;
-use crate::model::Address;
+use crate::model::{Address, Peer};
 
 /// Between looks at a random part of the federation: in a large one each finds
 /// twenty sites more.
@@ -59,7 +59,7 @@ impl Task {
         let is_here = is_loopback(&info.observed_addr);
         let addresses = info.listen_addrs.iter().filter(|a| is_here || !is_loopback(a));
         let addresses: Vec<&Multiaddr> = addresses.take(MAX_ADDRESSES).collect();
-        let discovery = &mut self.swarm.behaviour_mut().discovery;
+        let discovery = &mut self.inside().discovery;
         // In the place of what it said before, which would pile up.
         discovery.remove_peer(&id);
         for address in &addresses {
@@ -86,7 +86,7 @@ impl Task {
             return;
         }
         self.searches.is_searching = true;
-        self.swarm.behaviour_mut().discovery.get_closest_peers(key);
+        self.inside().discovery.get_closest_peers(key);
     }
 
     pub(super) fn discovered(&mut self, event: kad::Event) {
@@ -117,6 +117,24 @@ impl Task {
             }
             self.part_after_search();
         }
+    }
+
+    /// A connection is there; `dialled` when it was made from here.
+    pub(super) fn note_passing(&mut self, id: &PeerId, dialled: bool) {
+        let Some(peer) = peer_of(id).filter(|peer| !self.members.contains(peer)) else { return };
+        if !dialled {
+            self.passing.remove(&peer);
+        } else if !self.called.contains(&peer) {
+            self.passing.entry(peer).or_default();
+        }
+    }
+
+    /// True when only a search wanted to talk to this member.
+    pub(super) fn is_only_passing(&mut self, peer: Peer, addresses: &[Address]) -> bool {
+        let Some(known) = self.passing.get_mut(&peer) else { return false };
+        known.clear();
+        known.extend_from_slice(addresses);
+        true
     }
 
     /// Closes the connections that only a search needed: in a large federation they

@@ -51,6 +51,12 @@ impl Identity {
         peer_of(&self.0.public().to_peer_id()).expect("an Ed25519 key")
     }
 
+    /// Signs octets: Ed25519, 64 bytes.
+    pub fn sign(&self, octets: &[u8]) -> Vec<u8> {
+        // Only a key that is held elsewhere could fail.
+        self.0.sign(octets).unwrap_or_default()
+    }
+
     pub(super) fn keypair(&self) -> &Keypair {
         &self.0
     }

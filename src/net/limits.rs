@@ -21,6 +21,33 @@ pub(super) const CONNECTIONS_PER_PEER: u32 = 3;
 /// Connections being made.
 pub(super) const PENDING_CONNECTIONS: u32 = 64;
 
+/// How long a handshake, and a stranger at the door, may take.
+pub(super) const DOOR_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Connections whose other end has not shown that it is a member.
+pub(super) const STRANGERS: usize = 64;
+
+/// Between looks at who stands at the door.
+pub(super) const DOOR_LOOK: Duration = Duration::from_secs(5);
+
+/// Knocks that wait for the node's answer.
+pub(super) const WAITING_KNOCKS: usize = 64;
+
+/// Connections that this node carries for others.
+pub(super) const CIRCUITS: usize = 128;
+
+/// Of them, those of one peer.
+pub(super) const CIRCUITS_PER_PEER: usize = 16;
+
+/// How long one is carried. It is made anew afterwards.
+pub(super) const CIRCUIT_DURATION: Duration = Duration::from_secs(3600);
+
+/// Bytes carried over one, each way: ten thousand manifests.
+pub(super) const CIRCUIT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Relays that carry a site that nobody reaches: one, and one for when it stops.
+pub(super) const RELAYS: usize = 2;
+
 /// Events that wait for the node; while they do, no more is read from the network.
 pub(super) const WAITING_EVENTS: usize = 256;
 

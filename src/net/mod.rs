@@ -6,10 +6,13 @@
 mod behaviour;
 mod codec;
 mod discovery;
+mod door;
+mod gate;
 mod gossip;
 mod identity;
 mod limits;
 mod listen;
+mod reach;
 mod streams;
 mod swarm;
 
@@ -25,8 +28,9 @@ use std::collections::BTreeSet;
 
 use tokio::sync::mpsc;
 
-use crate::model::{Address, FederationId, Peer};
-use crate::wire::{Gossip, GossipVerdict, Request, Response};
+use crate::membership::Membership;
+use crate::model::{Address, FederationId, Peer, Reachable};
+use crate::wire::{DoorAnswer, Gossip, GossipVerdict, Request, Response};
 
 /// What a node's network needs to know.
 #[derive(Debug)]
@@ -39,10 +43,16 @@ pub struct Config {
     pub listen: Vec<Address>,
     /// Where others can reach the node, when it cannot see that itself.
     pub announce: Vec<Address>,
-    /// When set, only these peers may connect.
-    pub allowed: Option<BTreeSet<Peer>>,
+    /// True when only members come in: nobody before [`Net::let_in`] was called.
+    pub closed: bool,
     /// Peers that may not connect.
     pub blocked: BTreeSet<Peer>,
+    /// Whether others reach this node.
+    pub reachable: Reachable,
+    /// True to carry manifests, but no images, for sites that nobody reaches.
+    pub relay: bool,
+    /// True to look for peers in the same network segment.
+    pub mdns: bool,
     /// Bounds.
     pub limits: Limits,
 }
@@ -123,6 +133,22 @@ pub enum Event {
         /// What it says.
         message: Gossip,
     },
+    /// A stranger asks to be let in; every knock wants an answer.
+    Knock {
+        /// Who.
+        peer: Peer,
+        /// Names it for [`Net::answer_knock`].
+        id: ArrivalId,
+        /// Why it says to belong here.
+        chain: Vec<Membership>,
+    },
+    /// A peer says that this node may come in, at a new connection.
+    Welcome {
+        /// The peer.
+        peer: Peer,
+        /// Why it says to belong here itself.
+        chain: Vec<Membership>,
+    },
     /// A peer asks; every question wants an answer.
     Question {
         /// Who.
@@ -152,7 +178,8 @@ enum Command {
     Disconnect { peer: Peer },
     Block { peer: Peer },
     Unblock { peer: Peer },
-    Allow { peer: Peer },
+    LetIn { members: BTreeSet<Peer>, chain: Vec<Membership> },
+    AnswerKnock { id: ArrivalId, answer: DoorAnswer },
 }
 
 /// The handle of a running network. It stops when the last handle is dropped.
@@ -204,9 +231,15 @@ impl Net {
         self.send(Command::Unblock { peer }).await;
     }
 
-    /// Adds a peer to those that may connect.
-    pub async fn allow(&self, peer: Peer) {
-        self.send(Command::Allow { peer }).await;
+    /// Lets in these peers and no others from now on, when the node is closed.
+    /// `chain` is why this node belongs to the federation.
+    pub async fn let_in(&self, members: BTreeSet<Peer>, chain: Vec<Membership>) {
+        self.send(Command::LetIn { members, chain }).await;
+    }
+
+    /// Answers a knock.
+    pub async fn answer_knock(&self, id: ArrivalId, answer: DoorAnswer) {
+        self.send(Command::AnswerKnock { id, answer }).await;
     }
 
     /// Opens blob streams.

@@ -12,16 +12,19 @@ use libp2p::gossipsub::{self, MessageAcceptance, MessageId, PublishError};
 use libp2p::request_response::{self, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{self, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, Transport, identify, noise, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Swarm, Transport, dns, identify, noise, relay, tcp, yamux};
 use tokio::sync::mpsc;
 
-use super::behaviour::{Behaviour, BehaviourEvent, Protocols};
+use super::behaviour::{Behaviour, BehaviourEvent, Inside, InsideEvent, Protocols};
 use super::discovery::{FEW_MEMBERS, LOOK_INTERVAL, Searches};
+use super::door::Door;
 use super::identity::{peer_id, peer_of};
 use super::limits::{
-    IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS, WAITING_EVENTS, WAITING_PUBLICATIONS,
+    DOOR_LOOK, DOOR_TIMEOUT, IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS,
+    WAITING_EVENTS, WAITING_PUBLICATIONS,
 };
 use super::listen::{free, parse};
+use super::reach::Reach;
 use super::{ArrivalId, AskId, BlobStream, BlobStreams, Command, Config, Event, Net, NetError};
 use crate::model::{Address, Peer};
 use crate::wire::{
@@ -36,7 +39,16 @@ pub fn start(config: Config) -> Result<Started, NetError> {
     for address in &config.listen {
         free(address)?;
     }
-    start_over(config, tcp::tokio::Transport::new(tcp::Config::default().nodelay(true)))
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    match dns::tokio::Transport::system(tcp) {
+        Ok(transport) => start_over(config, transport),
+        Err(error) => {
+            // A machine without any resolver: addresses that are numbers work.
+            tracing::warn!(%error, "addresses with names cannot be dialled");
+            let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+            start_over(config, tcp)
+        }
+    }
 }
 
 /// The same over any transport: simulations have one of their own.
@@ -52,13 +64,16 @@ where
     T::ListenerUpgrade: Send,
 {
     let protocols = Protocols::of(&config.federation)?;
-    let behaviour = Behaviour::new(&config, &protocols)?;
     let key = config.identity.keypair();
+    let (circuits, client) = relay::client::new(key.public().to_peer_id());
+    let behaviour = Behaviour::new(&config, &protocols, client)?;
     let noise = noise::Config::new(key).map_err(|error| NetError::Start(error.to_string()))?;
-    let transport = transport
+    let transport = circuits
+        .or_transport(transport)
         .upgrade(upgrade::Version::V1Lazy)
         .authenticate(noise)
         .multiplex(yamux::Config::default())
+        .timeout(DOOR_TIMEOUT)
         .boxed();
     let timing = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE);
     let mut swarm = Swarm::new(transport, behaviour, key.public().to_peer_id(), timing);
@@ -71,7 +86,7 @@ where
     for address in &config.announce {
         swarm.add_external_address(parse(address)?);
     }
-    let control = swarm.behaviour().streams.new_control();
+    let control = swarm.behaviour().inside.behaviour.streams.behaviour.new_control();
     let (streams, incoming) = BlobStreams::new(control, protocols.blob.clone())?;
     let (commands, command_receiver) = mpsc::channel(WAITING_COMMANDS);
     let (events, event_receiver) = mpsc::channel(WAITING_EVENTS);
@@ -88,6 +103,8 @@ where
         asks: BTreeMap::new(),
         unpublished: VecDeque::new(),
         searches: Searches::default(),
+        door: Door::default(),
+        reach: Reach::new(config.reachable),
     };
     tokio::spawn(task.run(command_receiver, events));
     Ok((Net { commands, streams }, event_receiver, incoming))
@@ -104,7 +121,7 @@ pub(super) struct Task {
     /// Connected peers that speak this federation's protocols.
     pub(super) members: BTreeSet<Peer>,
     /// Peers that the node wanted to be connected with.
-    called: BTreeSet<Peer>,
+    pub(super) called: BTreeSet<Peer>,
     /// Connected peers that only a search talks to, and where they can be reached once
     /// that is known. The connection ends with the search, unless the node wants it.
     pub(super) passing: BTreeMap<Peer, Vec<Address>>,
@@ -117,12 +134,15 @@ pub(super) struct Task {
     /// Messages that nobody was there to hear.
     unpublished: VecDeque<Vec<u8>>,
     pub(super) searches: Searches,
+    pub(super) door: Door,
+    pub(super) reach: Reach,
 }
 
 impl Task {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
         let mut retry = tokio::time::interval(PUBLISH_RETRY);
         let mut look = tokio::time::interval(LOOK_INTERVAL);
+        let mut door = tokio::time::interval(DOOR_LOOK);
         loop {
             let has_room = self.outbox.len() < WAITING_EVENTS;
             tokio::select! {
@@ -139,10 +159,26 @@ impl Task {
                     Err(_) => return,
                 },
                 event = self.swarm.select_next_some(), if has_room => self.happened(event),
-                _ = look.tick() => self.search_anywhere(),
+                _ = look.tick() => self.look_around(),
+                _ = door.tick() => self.look_at_the_door(),
                 _ = retry.tick(), if !self.unpublished.is_empty() => self.publish_waiting(),
             }
         }
+    }
+
+    /// What members speak.
+    pub(super) fn inside(&mut self) -> &mut Inside {
+        &mut self.swarm.behaviour_mut().inside.behaviour
+    }
+
+    pub(super) fn next_arrival(&mut self) -> ArrivalId {
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    fn look_around(&mut self) {
+        self.search_anywhere();
+        self.ask_relays();
     }
 
     fn obey(&mut self, command: Command) {
@@ -159,7 +195,7 @@ impl Task {
             Command::Verdict { id, verdict } => self.verdict(id, verdict),
             Command::Ask { ask, peer, request } => match peer_id(peer) {
                 Some(id) if self.members.contains(&peer) => {
-                    let request = self.swarm.behaviour_mut().sync.send_request(&id, Ok(request));
+                    let request = self.inside().sync.send_request(&id, Ok(request));
                     self.asks.insert(request, ask);
                 }
                 _ => {
@@ -170,7 +206,7 @@ impl Task {
             Command::Answer { id, response } => {
                 if let Some(channel) = self.questions.remove(&id) {
                     // The one who asked may have gone.
-                    let _ = self.swarm.behaviour_mut().sync.send_response(channel, response);
+                    let _ = self.inside().sync.send_response(channel, response);
                 }
             }
             Command::Disconnect { peer } => {
@@ -188,12 +224,8 @@ impl Task {
                     self.swarm.behaviour_mut().blocked.unblock_peer(id);
                 }
             }
-            Command::Allow { peer } => {
-                let allowed = self.swarm.behaviour_mut().allowed.as_mut();
-                if let (Some(id), Some(list)) = (peer_id(peer), allowed) {
-                    list.allow_peer(id);
-                }
-            }
+            Command::LetIn { members, chain } => self.let_in(members.into_iter(), chain),
+            Command::AnswerKnock { id, answer } => self.answer_knock(id, answer),
         }
     }
 
@@ -212,7 +244,7 @@ impl Task {
                 if let Some(addresses) = self.passing.remove(&peer)
                     && !addresses.is_empty()
                 {
-                    return self.met(peer, addresses);
+                    return self.joined(peer, addresses);
                 }
                 match self.swarm.dial(options) {
                     // Connected, or about to be: events tell.
@@ -230,7 +262,7 @@ impl Task {
     fn publish_waiting(&mut self) {
         while let Some(octets) = self.unpublished.pop_front() {
             let topic = self.protocols.topic.hash();
-            match self.swarm.behaviour_mut().gossip.publish(topic, octets.clone()) {
+            match self.inside().gossip.publish(topic, octets.clone()) {
                 Err(PublishError::NoPeersSubscribedToTopic | PublishError::AllQueuesFull(_)) => {
                     return self.unpublished.push_front(octets);
                 }
@@ -247,7 +279,7 @@ impl Task {
             GossipVerdict::Reject => MessageAcceptance::Reject,
             GossipVerdict::Ignore => MessageAcceptance::Ignore,
         };
-        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        let gossip = &mut self.inside().gossip;
         gossip.report_message_validation_result(&message, &source, acceptance);
     }
 
@@ -258,31 +290,14 @@ impl Task {
                     self.outbox.push_back(Event::Listening { address });
                 }
             }
-            SwarmEvent::ConnectionEstablished { peer_id: id, endpoint, .. } => {
-                if let Some(peer) = peer_of(&id).filter(|peer| !self.members.contains(peer)) {
-                    if !endpoint.is_dialer() {
-                        self.passing.remove(&peer);
-                    } else if !self.called.contains(&peer) {
-                        self.passing.entry(peer).or_default();
-                    }
-                }
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.met(peer_id, connection_id, endpoint.is_dialer());
+                self.note_passing(&peer_id, endpoint.is_dialer());
             }
             SwarmEvent::ConnectionClosed { peer_id: id, num_established: 0, .. } => {
-                if let Some(peer) = peer_of(&id) {
-                    self.called.remove(&peer);
-                    if self.passing.remove(&peer).is_some() {
-                        return;
-                    }
-                    self.outbox.push_back(match self.members.remove(&peer) {
-                        true => Event::Disconnected { peer },
-                        // Kept out by the other side, or of another federation.
-                        false => {
-                            let reason = "it closed the connection at once".to_owned();
-                            Event::DialFailed { peer, reason }
-                        }
-                    });
-                }
+                self.parted(id);
             }
+            SwarmEvent::ListenerClosed { listener_id, .. } => self.listener_closed(listener_id),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
                 if let Some(peer) = peer_of(&id).filter(|peer| !self.members.contains(peer)) {
                     self.called.remove(&peer);
@@ -295,19 +310,53 @@ impl Task {
         }
     }
 
+    fn parted(&mut self, id: PeerId) {
+        self.forget_relay(&id);
+        let welcome = self.left_the_door(&id);
+        let Some(peer) = peer_of(&id) else { return };
+        self.called.remove(&peer);
+        let only_passed = self.passing.remove(&peer).is_some();
+        self.outbox.push_back(match (self.members.remove(&peer), welcome) {
+            (true, _) => Event::Disconnected { peer },
+            (false, Some(chain)) => Event::Welcome { peer, chain },
+            (false, None) if only_passed => return,
+            // Kept out by the other side, or of another federation.
+            (false, None) => {
+                let reason = "it closed the connection at once".to_owned();
+                Event::DialFailed { peer, reason }
+            }
+        });
+    }
+
     fn behaved(&mut self, event: BehaviourEvent) {
         match event {
-            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+            BehaviourEvent::Door(event) => self.at_the_door(event),
+            BehaviourEvent::Inside(event) => self.behaved_inside(event),
+            _ => {}
+        }
+    }
+
+    fn behaved_inside(&mut self, event: InsideEvent) {
+        match event {
+            InsideEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.identified(peer_id, &info);
             }
-            BehaviourEvent::Gossip(gossipsub::Event::Message {
+            InsideEvent::Identify(identify::Event::Error { peer_id, .. }) => {
+                self.unanswered(peer_id);
+            }
+            InsideEvent::Gossip(gossipsub::Event::Message {
                 propagation_source,
                 message_id,
                 message,
             }) => self.gossiped(propagation_source, message_id, &message.data),
-            BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. }) => self.publish_waiting(),
-            BehaviourEvent::Sync(event) => self.synced(event),
-            BehaviourEvent::Discovery(event) => self.discovered(event),
+            InsideEvent::Gossip(gossipsub::Event::Subscribed { .. }) => self.publish_waiting(),
+            InsideEvent::Sync(event) => self.synced(event),
+            InsideEvent::Discovery(event) => self.discovered(event),
+            InsideEvent::Reach(event) => self.reachability(&event),
+            InsideEvent::Nearby(event) => self.nearby(event),
+            InsideEvent::Punching(event) => {
+                tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "hole punching");
+            }
             _ => {}
         }
     }
@@ -320,17 +369,18 @@ impl Task {
             let _ = self.swarm.disconnect_peer_id(id);
             return;
         };
+        self.is_no_stranger(&id);
         let addresses = self.learn_addresses(id, info);
-        if let Some(known) = self.passing.get_mut(&peer) {
-            known.clone_from(&addresses);
+        if self.is_only_passing(peer, &addresses) {
             self.outbox.push_back(Event::Found { peer, addresses });
             return self.part_after_search();
         }
-        self.met(peer, addresses);
+        self.learn_relay(id, info, &addresses);
+        self.joined(peer, addresses);
     }
 
     /// A member is connected that this node or the peer itself wanted to be.
-    fn met(&mut self, peer: Peer, addresses: Vec<Address>) {
+    fn joined(&mut self, peer: Peer, addresses: Vec<Address>) {
         if self.members.insert(peer) {
             self.outbox.push_back(Event::Connected { peer, addresses });
             if self.members.len() <= FEW_MEMBERS {
@@ -340,8 +390,7 @@ impl Task {
     }
 
     fn gossiped(&mut self, source: PeerId, message: MessageId, octets: &[u8]) {
-        self.arrivals += 1;
-        let id = self.arrivals;
+        let id = self.next_arrival();
         self.gossip.insert(id, (message, source));
         match (decode::<Gossip>(octets), peer_of(&source)) {
             (Ok(message), Some(peer)) => {
@@ -388,8 +437,7 @@ impl Task {
         let refusal = |code, text: String| Response::Error { code, text };
         let response = match (request, peer_of(&from)) {
             (Ok(request), Some(peer)) => {
-                self.arrivals += 1;
-                let id = self.arrivals;
+                let id = self.next_arrival();
                 self.questions.insert(id, channel);
                 if self.questions.len() > WAITING_ARRIVALS {
                     self.questions.pop_first();
@@ -402,6 +450,6 @@ impl Task {
             (Err(error), _) => refusal(ErrorCode::Malformed, error.to_string()),
             (_, None) => refusal(ErrorCode::Malformed, "an unknown kind of key".to_owned()),
         };
-        let _ = self.swarm.behaviour_mut().sync.send_response(channel, response);
+        let _ = self.inside().sync.send_response(channel, response);
     }
 }

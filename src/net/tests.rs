@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::model::Sha256;
 use crate::wire::ErrorCode;
 
 /// Nothing on a loopback takes this long.
@@ -24,7 +25,10 @@ fn config(federation: u8) -> Config {
         federation: FederationId::from_bytes([federation; 32]),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         announce: Vec::new(),
-        allowed: None,
+        closed: false,
+        reachable: Reachable::Yes,
+        relay: false,
+        mdns: false,
         blocked: BTreeSet::new(),
         limits: Limits::default(),
     }
@@ -119,12 +123,13 @@ async fn a_question_to_nobody_is_answered_with_an_error() {
 /// sent before what it does hear.
 #[tokio::test]
 async fn the_verdict_decides_what_is_passed_on() {
-    let middle = config(1);
     // The ends must not find each other.
-    let end = || Config { allowed: Some([middle.identity.peer()].into()), ..config(1) };
-    let mut a = TestNode::start(end()).await;
-    let mut c = TestNode::start(end()).await;
-    let mut b = TestNode::start(middle).await;
+    let closed = || Config { closed: true, ..config(1) };
+    let mut a = TestNode::start(closed()).await;
+    let mut c = TestNode::start(closed()).await;
+    let mut b = TestNode::start(config(1)).await;
+    a.net.let_in([b.peer].into(), Vec::new()).await;
+    c.net.let_in([b.peer].into(), Vec::new()).await;
     a.connect(&mut b).await;
     b.connect(&mut c).await;
     for (text, verdict) in [
@@ -181,22 +186,79 @@ async fn blocking_hangs_up_at_once_and_keeps_out() {
     assert_eq!(outcome, "kept out");
 }
 
+/// The stranger itself is open: it would tell and ask everything.
 #[tokio::test]
-async fn a_closed_node_lets_in_only_whom_it_lists() {
-    let (friend, stranger) = (config(1), config(1));
-    let closed = Config { allowed: Some([friend.identity.peer()].into()), ..config(1) };
+async fn a_stranger_to_a_closed_node_learns_nothing() {
+    let closed = Config { closed: true, ..config(1) };
     let mut closed = TestNode::start(closed).await;
-    let mut stranger = TestNode::start(stranger).await;
+    let mut friend = TestNode::start(config(1)).await;
+    closed.net.let_in([friend.peer].into(), Vec::new()).await;
+    friend.connect(&mut closed).await;
+    friend.net.publish(message("for friends")).await;
+    let (id, _) = closed.hear().await;
+    closed.net.verdict(id, GossipVerdict::Accept).await;
+
+    let mut stranger = TestNode::start(config(1)).await;
     stranger.net.dial(closed.peer, vec![closed.address.clone()]).await;
-    stranger
+    stranger.net.ask(1, closed.peer, Request::Members(Sha256::of(b""))).await;
+    let stream = stranger.net.blob_streams().clone();
+    let opened = stream.open(closed.peer).await;
+    assert!(opened.is_err(), "a stranger opened a blob stream");
+    let mut failures = 0;
+    while failures < 2 {
+        stranger
+            .wait(|event| match event {
+                Event::Answer { answer: Err(_), .. } | Event::DialFailed { .. } => Some(()),
+                Event::Found { .. }
+                | Event::Connected { .. }
+                | Event::Gossip { .. }
+                | Event::Answer { .. } => panic!("a stranger hears {event:?}"),
+                _ => None,
+            })
+            .await;
+        failures += 1;
+    }
+}
+
+/// Neither knows the other: one knocks, the other's node believes it.
+#[tokio::test]
+async fn whoever_knocks_and_is_believed_comes_in() {
+    let closed = || Config { closed: true, ..config(1) };
+    let mut host = TestNode::start(closed()).await;
+    let mut guest = TestNode::start(closed()).await;
+    guest.net.dial(host.peer, vec![host.address.clone()]).await;
+    let (peer, id) = host
         .wait(|event| match event {
-            Event::Connected { .. } => panic!("a stranger was let in"),
+            Event::Knock { peer, id, .. } => Some((peer, id)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(peer, guest.peer);
+    host.net.let_in([peer].into(), Vec::new()).await;
+    host.net.answer_knock(id, DoorAnswer::Welcome(Vec::new())).await;
+    let welcome = |event| matches!(event, Event::Welcome { .. }).then_some(());
+    guest.wait(welcome).await;
+    guest.net.let_in([host.peer].into(), Vec::new()).await;
+    guest.connect(&mut host).await;
+
+    // Who is let in no longer is hung up on at once.
+    host.net.let_in(BTreeSet::new(), Vec::new()).await;
+    guest.wait(|event| matches!(event, Event::Disconnected { .. }).then_some(())).await;
+    guest.net.dial(host.peer, vec![host.address.clone()]).await;
+    let id = host
+        .wait(|event| match event {
+            Event::Knock { id, .. } => Some(id),
+            _ => None,
+        })
+        .await;
+    host.net.answer_knock(id, DoorAnswer::Closed).await;
+    guest
+        .wait(|event| match event {
+            Event::Connected { .. } => panic!("it was let in again"),
             Event::DialFailed { .. } => Some(()),
             _ => None,
         })
         .await;
-    let mut friend = TestNode::start(friend).await;
-    friend.connect(&mut closed).await;
 }
 
 /// Each of five knows only the one before it.

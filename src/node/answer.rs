@@ -25,6 +25,8 @@ pub enum Answer {
     Invite(InviteView),
     /// Peers.
     Peers(Vec<PeerView>),
+    /// Members of the federation.
+    Members(MembersView),
     /// A document is in the catalogue.
     Published {
         /// Its key.
@@ -101,6 +103,8 @@ pub struct StatusView {
     pub federation: String,
     /// The federation's id.
     pub federation_id: FederationId,
+    /// How this node stands in it.
+    pub membership: MembershipView,
     /// Where the node listens.
     pub listening: Vec<Address>,
     /// Numbers of documents.
@@ -126,6 +130,45 @@ pub struct InviteView {
     pub ticket: String,
     /// The addresses in it.
     pub addresses: Vec<Address>,
+    /// True when only members come in.
+    pub is_closed: bool,
+}
+
+/// The members of a federation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembersView {
+    /// True when only they come in.
+    pub closed: bool,
+    /// Everyone that a founder, or a member, let in.
+    pub members: Vec<MemberView>,
+}
+
+/// A member of a federation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Its name.
+    pub peer: Peer,
+    /// True when its word counts from the beginning.
+    pub founder: bool,
+    /// Until when it is a member; none for founders.
+    pub expires: Option<Timestamp>,
+    /// True for this node.
+    pub own: bool,
+}
+
+/// How a node stands in its federation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipView {
+    /// True when only members come in here.
+    pub closed: bool,
+    /// True when this node is one.
+    pub member: bool,
+    /// True when its word counts from the beginning.
+    pub founder: bool,
+    /// Until when it is a member; none for founders.
+    pub expires: Option<Timestamp>,
+    /// How many there are.
+    pub members: usize,
 }
 
 /// A peer.

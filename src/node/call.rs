@@ -15,7 +15,16 @@ pub enum Call {
     /// Stop. Needs a running node.
     Stop,
     /// A ticket for another site. Needs a running node.
-    Invite,
+    Invite {
+        /// Whom it makes a member of a closed federation.
+        member: Option<Peer>,
+        /// For how long.
+        days: u32,
+    },
+    /// Take a peer's membership back. Needs a running node.
+    Revoke(Peer),
+    /// The members of a closed federation. Needs a running node.
+    Members,
     /// Connected and remembered peers. Needs a running node.
     Peers,
     /// Remember the peer of a ticket and connect to it. Needs a running node.

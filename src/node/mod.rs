@@ -8,6 +8,7 @@ mod answer;
 mod call;
 mod catalogue;
 mod control;
+mod federation;
 mod image;
 mod jobs;
 mod live;
@@ -18,8 +19,8 @@ mod transfer;
 mod writer;
 
 pub use answer::{
-    Answer, EntryView, Failure, FailureKind, ImageView, InviteView, JudgedEntry, PeerView,
-    PolicyView, StatusView, WhyView,
+    Answer, EntryView, Failure, FailureKind, ImageView, InviteView, JudgedEntry, MemberView,
+    MembersView, MembershipView, PeerView, PolicyView, StatusView, WhyView,
 };
 pub use call::{Call, Query, StatusFilter};
 pub use catalogue::{Catalogue, CatalogueError};

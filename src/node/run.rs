@@ -8,17 +8,19 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::answer::{Answer, Failure, FailureKind, ImageView, InviteView, PeerView, StatusView};
+use super::answer::{Answer, Failure, FailureKind, ImageView, StatusView};
 use super::catalogue::{Allowed, Catalogue, Trusted};
 use super::jobs::{Done, Jobs};
 use super::transfer::Transfer;
 use super::writer::{self, Order};
 use super::{Call, ImageName};
-use crate::engine::{Alert, AskId, CallId, Effect, Engine, GossipId, Input, QuestionId, Reply};
+use crate::engine::{
+    Alert, AskId, CallId, Effect, Engine, GossipId, Input, KnockId, QuestionId, Reply,
+};
 use crate::home::{Federation, Home};
 use crate::model::{Address, Peer, Timestamp};
-use crate::net::{Event, Net};
-use crate::wire::{Gossip, MAX_TICKET_ADDRESSES, Ticket};
+use crate::net::{Event, Identity, Net};
+use crate::wire::Gossip;
 
 /// Alerts that are remembered for `suq status`.
 const MAX_ALERTS: usize = 50;
@@ -41,19 +43,22 @@ struct Pending {
 }
 
 pub(super) struct RunLoop {
-    engine: Engine,
+    pub(super) engine: Engine,
     now: Timestamp,
-    jobs: Jobs,
+    pub(super) jobs: Jobs,
     done: mpsc::UnboundedReceiver<Done>,
     writes: blocking::Sender<Order>,
     writer: std::thread::JoinHandle<()>,
-    home: Home,
-    federation: Federation,
-    net: Net,
-    own: Peer,
+    pub(super) home: Home,
+    pub(super) federation: Federation,
+    pub(super) net: Net,
+    pub(super) identity: Identity,
+    pub(super) own: Peer,
+    /// True when only members come in.
+    pub(super) is_closed: bool,
     pending: BTreeMap<CallId, Pending>,
     calls: u64,
-    listening: Vec<Address>,
+    pub(super) listening: Vec<Address>,
     alerts: VecDeque<String>,
     stopping: bool,
 }
@@ -65,8 +70,9 @@ impl RunLoop {
         home: Home,
         federation: Federation,
         net: Net,
-        own: Peer,
+        identity: Identity,
     ) -> RunLoop {
+        let is_closed = home.settings().is_ok_and(|settings| federation.is_closed(&settings));
         let (done_sender, done) = mpsc::unbounded_channel();
         let (inputs, mut written) = mpsc::unbounded_channel();
         let (writes, writer) = writer::start(catalogue.store().clone(), inputs);
@@ -88,7 +94,9 @@ impl RunLoop {
             home,
             federation,
             net,
-            own,
+            own: identity.peer(),
+            identity,
+            is_closed,
             pending: BTreeMap::new(),
             calls: 0,
             listening: Vec::new(),
@@ -119,13 +127,13 @@ impl RunLoop {
     }
 
     /// The time, which never goes back.
-    fn clock(&mut self) -> Timestamp {
+    pub(super) fn clock(&mut self) -> Timestamp {
         self.now = self.now.max(Timestamp::from(SystemTime::now()));
         self.now
     }
 
     /// Gives the engine one input and does what it asks for.
-    async fn take(&mut self, input: Input) {
+    pub(super) async fn take(&mut self, input: Input) {
         let now = self.clock();
         for effect in self.engine.handle(input, now) {
             self.carry_out(effect).await;
@@ -144,6 +152,11 @@ impl RunLoop {
             Effect::Announce { document } => {
                 self.net.publish(Gossip::Manifest(document.to_vec())).await;
             }
+            Effect::AnnounceMembership { membership } => {
+                self.net.publish(Gossip::Membership(membership)).await;
+            }
+            Effect::LetIn { members, chain } => self.net.let_in(members, chain).await,
+            Effect::AnswerKnock { knock, answer } => self.net.answer_knock(knock.0, answer).await,
             Effect::Judge { gossip, verdict } => self.net.verdict(gossip.0, verdict).await,
             Effect::Ask { ask, peer, request } => self.net.ask(ask.0, peer, request).await,
             Effect::Answer { question, response } => self.net.answer(question.0, response).await,
@@ -186,6 +199,14 @@ impl RunLoop {
             Event::Gossip { peer, id, message: Gossip::Manifest(document) } => {
                 Input::Heard { peer, gossip: GossipId(id), document: document.into() }
             }
+            Event::Gossip { peer, id, message: Gossip::Membership(membership) } => {
+                Input::HeardMembership { peer, gossip: GossipId(id), membership }
+            }
+            Event::Knock { peer, id, chain } => {
+                tracing::info!(%peer, "a stranger knocks");
+                Input::Knocked { peer, knock: KnockId(id), chain }
+            }
+            Event::Welcome { peer, chain } => Input::Welcomed { peer, chain },
             Event::Question { peer, id, request } => {
                 Input::Question { peer, question: QuestionId(id), request }
             }
@@ -205,7 +226,11 @@ impl RunLoop {
         }
     }
 
-    fn wait(&mut self, reply: oneshot::Sender<Answer>, allowed: Option<Box<Allowed>>) -> CallId {
+    pub(super) fn wait(
+        &mut self,
+        reply: oneshot::Sender<Answer>,
+        allowed: Option<Box<Allowed>>,
+    ) -> CallId {
         self.calls += 1;
         let call = CallId(self.calls);
         self.pending.insert(call, Pending { reply, allowed });
@@ -226,8 +251,10 @@ impl RunLoop {
                 return self.take(Input::Sync { call, peer }).await;
             }
             Call::Get(image) => return self.get(image, now, reply),
-            Call::Status => Answer::Status(Box::new(self.status())),
-            Call::Invite => self.invite(),
+            Call::Status => Answer::Status(Box::new(self.status(now))),
+            Call::Invite { member, days } => return self.invite(member, days, reply).await,
+            Call::Revoke(member) => return self.revoke(member, reply).await,
+            Call::Members => Answer::Members(self.members(now)),
             Call::Peers => self.peers(),
             Call::AddPeer(ticket) => self.add_peer(&ticket).await,
             Call::AllowPeer(peer) => self.change_lists(peer, true).await,
@@ -279,6 +306,8 @@ impl RunLoop {
                 let message = format!("{key} is refused by this site's rules: {reason}");
                 failed(FailureKind::Refused, message)
             }
+            Reply::Issued { chain, .. } if chain.is_empty() => Answer::Done,
+            Reply::Issued { chain, .. } => self.ticket(chain),
             Reply::Synced(reports) if reports.is_empty() => {
                 let message = "no such peer is connected: see `suq peers list`";
                 failed(FailureKind::Unreachable, message.to_owned())
@@ -321,6 +350,9 @@ impl RunLoop {
                 format!("the peer {peer} was disconnected: {reason}")
             }
             Alert::Withdrawn { key, rule } => format!("{key} is withdrawn: {rule} refuses it now"),
+            Alert::Excluded => "this node is no longer a member of its federation: ask a member \
+                                for a new ticket"
+                .to_owned(),
             Alert::StoreFailed { reason } => format!("the store could not be written: {reason}"),
         };
         tracing::warn!("{text}");
@@ -330,7 +362,7 @@ impl RunLoop {
         }
     }
 
-    fn status(&self) -> StatusView {
+    fn status(&self, now: Timestamp) -> StatusView {
         let catalogue = &self.jobs.catalogue;
         let settings = self.home.settings().unwrap_or_default();
         StatusView {
@@ -338,6 +370,7 @@ impl RunLoop {
             peer: self.own,
             federation: self.federation.name.clone(),
             federation_id: self.federation.id,
+            membership: self.membership(now),
             listening: self.listening.clone(),
             documents: self.engine.stats(),
             blobs: catalogue.blobs().list().map_or(0, |blobs| blobs.len()),
@@ -347,86 +380,6 @@ impl RunLoop {
             policy: catalogue.policy_view(),
             anchors: catalogue.trusted().anchors.subjects().map(str::to_owned).collect(),
         }
-    }
-
-    fn invite(&self) -> Answer {
-        let announced = self.home.settings().unwrap_or_default().network.announce;
-        let mut addresses = if announced.is_empty() { self.listening.clone() } else { announced };
-        // Others can hardly reach the loopback: it goes last.
-        addresses.sort_by_key(|address| address.as_str().starts_with("/ip4/127."));
-        addresses.truncate(MAX_TICKET_ADDRESSES);
-        if addresses.is_empty() {
-            let message = "the node has no address yet: try again, or set `announce` in suq.toml";
-            return Answer::Failed(Failure::new(FailureKind::Unreachable, message));
-        }
-        let ticket = Ticket {
-            federation: self.federation.id,
-            name: self.federation.name.clone(),
-            peer: self.own,
-            addresses: addresses.clone(),
-        };
-        Answer::Invite(InviteView { ticket: ticket.to_string(), addresses })
-    }
-
-    fn peers(&self) -> Answer {
-        let lists = self.home.peer_lists().unwrap_or_default();
-        let connected: Vec<Peer> = self.engine.connected_peers().collect();
-        let reconciled: BTreeMap<Peer, Timestamp> = self.engine.reconciled().collect();
-        let mut peers: BTreeMap<Peer, Vec<Address>> = match self.jobs.catalogue.store().peers() {
-            Ok(peers) => peers.into_iter().collect(),
-            Err(error) => return failed(error.to_string()),
-        };
-        for peer in connected.iter().chain(&lists.blocked) {
-            peers.entry(*peer).or_default();
-        }
-        let view = |(peer, addresses): (Peer, Vec<Address>)| PeerView {
-            peer,
-            connected: connected.contains(&peer),
-            addresses,
-            reconciled: reconciled.get(&peer).copied(),
-            blocked: lists.blocked.contains(&peer),
-        };
-        Answer::Peers(peers.into_iter().map(view).collect())
-    }
-
-    async fn add_peer(&mut self, ticket: &str) -> Answer {
-        let ticket: Ticket = match ticket.parse() {
-            Ok(ticket) => ticket,
-            Err(error) => return failed(format!("{error}")),
-        };
-        if ticket.federation != self.federation.id {
-            let message = format!(
-                "the ticket is for the federation `{}`, but this node belongs to `{}`: stop the \
-                 node, then `suq join`",
-                ticket.name, self.federation.name
-            );
-            return failed(message);
-        }
-        let Ticket { peer, addresses, .. } = ticket;
-        self.take(Input::PeerFound { peer, addresses }).await;
-        Answer::Done
-    }
-
-    async fn change_lists(&mut self, peer: Peer, allow: bool) -> Answer {
-        let changed = self.home.peer_lists().and_then(|mut lists| {
-            let (to, from) = match allow {
-                true => (&mut lists.allowed, &mut lists.blocked),
-                false => (&mut lists.blocked, &mut lists.allowed),
-            };
-            to.insert(peer);
-            from.remove(&peer);
-            self.home.set_peer_lists(&lists)
-        });
-        if let Err(error) = changed {
-            return failed(error.to_string());
-        }
-        if allow {
-            self.net.unblock(peer).await;
-            self.net.allow(peer).await;
-        } else {
-            self.net.block(peer).await;
-        }
-        Answer::Done
     }
 
     /// Reads the rules again. Anchors that cannot be read change nothing.
@@ -443,6 +396,6 @@ impl RunLoop {
     }
 }
 
-fn failed(message: String) -> Answer {
+pub(super) fn failed(message: String) -> Answer {
     Answer::Failed(Failure::new(FailureKind::Failed, message))
 }

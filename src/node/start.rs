@@ -1,6 +1,6 @@
 //! Starting and stopping a node.
 
-use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -10,11 +10,12 @@ use super::control::ControlError;
 use super::live::Progress;
 use super::run::{Asked, RunLoop};
 use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
-use crate::engine::{Engine, Known, Standing, Start};
-use crate::home::{Home, HomeError, Lock, Mode};
-use crate::model::Peer;
+use crate::engine::{DoorStart, Engine, Known, Standing, Start};
+use crate::home::{Federation, Home, HomeError, Lock, PeerLists, Settings};
+use crate::membership::Membership;
+use crate::model::{Peer, Timestamp};
 use crate::net::{self, Identity, Limits, NetError};
-use crate::store::{Kind, KnownRow, StoreError};
+use crate::store::{Kind, KnownRow, Store, StoreError};
 
 /// Calls that wait for the run loop.
 const WAITING_CALLS: usize = 64;
@@ -65,18 +66,21 @@ impl Node {
             federation: federation.id,
             listen: settings.network.listen.clone(),
             announce: settings.network.announce.clone(),
-            allowed: (settings.membership.mode == Mode::Closed).then(|| lists.allowed.clone()),
+            closed: federation.is_closed(&settings),
+            reachable: settings.network.reachable,
+            relay: settings.network.relay,
+            mdns: settings.network.mdns,
             blocked: lists.blocked.clone(),
             limits: Limits { connections: settings.network.max_connections },
         };
         let (net, events, streams) = net::start(config)?;
         let peer = identity.peer();
-        let engine = Engine::new(engine_start(&catalogue, peer, &lists.blocked, &settings)?);
+        let engine = Engine::new(engine_start(&catalogue, peer, &lists, &settings, &federation)?);
         tokio::spawn(serve_blobs::run(catalogue.blobs().clone(), streams));
         let (calls, asked) = mpsc::channel(WAITING_CALLS);
         let node = Node { calls, catalogue: catalogue.clone(), peer };
         let socket = control::listen(home, node.clone())?;
-        let run_loop = RunLoop::new(engine, catalogue, home.clone(), federation, net, peer);
+        let run_loop = RunLoop::new(engine, catalogue, home.clone(), federation, net, identity);
         let task = tokio::spawn(async move {
             run_loop.run(asked, events).await;
             drop(socket);
@@ -115,8 +119,9 @@ impl Node {
 fn engine_start(
     catalogue: &Catalogue,
     own: Peer,
-    blocked: &BTreeSet<Peer>,
-    settings: &crate::home::Settings,
+    lists: &PeerLists,
+    settings: &Settings,
+    federation: &Federation,
 ) -> Result<Start, StoreError> {
     let store = catalogue.store();
     let known = |KnownRow { id, key, kind }: KnownRow| {
@@ -133,10 +138,39 @@ fn engine_start(
         rules: catalogue.trusted().rules(),
         judged_under: store.rules()?,
         known: store.known()?.into_iter().map(known).collect(),
-        peers: peers.filter(|(peer, _)| *peer != own && !blocked.contains(peer)).collect(),
+        peers: peers.filter(|(peer, _)| *peer != own && !lists.blocked.contains(peer)).collect(),
         relay_refused: settings.gossip.relay_refused,
+        door: door_start(store, own, lists, settings, federation)?,
         seed: seed(own),
     })
+}
+
+/// Who is a member; none where everyone comes in.
+fn door_start(
+    store: &Store,
+    own: Peer,
+    lists: &PeerLists,
+    settings: &Settings,
+    federation: &Federation,
+) -> Result<Option<DoorStart>, StoreError> {
+    if federation.founders.is_empty() && !federation.is_closed(settings) {
+        return Ok(None);
+    }
+    let prove = |membership: Membership| match membership.prove(&federation.id) {
+        Ok(proven) => Some(proven),
+        Err(error) => {
+            tracing::warn!(%error, "a stored membership is passed over");
+            None
+        }
+    };
+    Ok(Some(DoorStart {
+        federation: federation.id,
+        own,
+        founders: federation.founders.iter().copied().collect(),
+        statements: store.memberships()?.into_iter().filter_map(prove).collect(),
+        allowed: lists.allowed.clone(),
+        now: Timestamp::from(SystemTime::now()),
+    }))
 }
 
 /// Sites must not choose in step: the seed is drawn from the key and the process.

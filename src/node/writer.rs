@@ -79,6 +79,8 @@ fn write_of(record: Record) -> Write {
         Record::ForgetRefusal(id) => Write::ForgetRefusal(id),
         Record::DropRefusals => Write::ForgetRefusals,
         Record::Rules(digest) => Write::Rules(digest),
+        Record::Membership(proven) => Write::Membership(*proven),
+        Record::ForgetMembership { member, issuer } => Write::ForgetMembership(member, issuer),
         Record::Peer { peer, addresses } => Write::Peer(peer, addresses),
     }
 }

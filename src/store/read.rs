@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use super::rows::{self, Kind};
 use super::trees::meta;
 use super::{Store, StoreError};
+use crate::membership::Membership;
 use crate::model::{Address, ContentId, EntryKey, Identifier, Peer, Sha256};
 use crate::wire::{EntryRecord, RefusalRecord, decode};
 
@@ -109,6 +110,15 @@ impl Store {
             }
         }
         Ok(peers)
+    }
+
+    /// Every statement on a member of the federation, not proven again.
+    pub fn memberships(&self) -> Result<Vec<Membership>, StoreError> {
+        let mut memberships = Vec::new();
+        for row in &self.trees.member {
+            memberships.extend(decode(&row?.1));
+        }
+        Ok(memberships)
     }
 
     /// The rules under which every entry was last judged.

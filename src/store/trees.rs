@@ -7,6 +7,7 @@
 //! | `by-image:1` | SHA-1 (20), email, 0, created (8), content id (32) | nothing |
 //! | `known:1` | created (8), content id (32) | kind (1), SHA-1 (20), email |
 //! | `peer:1` | Ed25519 key (32) | list of addresses, CBOR |
+//! | `member:1` | member's key (32), issuer's key (32) | `Membership`, CBOR |
 //! | `meta:1` | name | see [`meta`] |
 //!
 //! `created` is in milliseconds with its sign bit turned, so that it sorts.
@@ -26,6 +27,7 @@ pub(super) struct Trees {
     pub(super) by_image: sled::Tree,
     pub(super) known: sled::Tree,
     pub(super) peer: sled::Tree,
+    pub(super) member: sled::Tree,
     pub(super) meta: sled::Tree,
 }
 
@@ -37,6 +39,7 @@ impl Trees {
             by_image: db.open_tree("by-image:1")?,
             known: db.open_tree("known:1")?,
             peer: db.open_tree("peer:1")?,
+            member: db.open_tree("member:1")?,
             meta: db.open_tree("meta:1")?,
         })
     }

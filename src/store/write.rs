@@ -6,6 +6,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError, Transact
 use super::rows::{self, Kind};
 use super::trees::meta;
 use super::{Store, StoreError};
+use crate::membership::Proven;
 use crate::model::{Address, ContentId, Peer, Sha256};
 use crate::wire::{EntryRecord, Fate, RefusalRecord, decode, encode};
 
@@ -28,6 +29,10 @@ pub enum Write {
     Peer(Peer, Vec<Address>),
     /// Forgets a peer.
     ForgetPeer(Peer),
+    /// A statement on a member, in the place of the issuer's earlier one.
+    Membership(Proven),
+    /// Forgets the statement on a member by an issuer.
+    ForgetMembership(Peer, Peer),
 }
 
 /// The trees inside a transaction.
@@ -37,6 +42,7 @@ struct Rows<'t> {
     by_image: &'t TransactionalTree,
     known: &'t TransactionalTree,
     peer: &'t TransactionalTree,
+    member: &'t TransactionalTree,
     meta: &'t TransactionalTree,
 }
 
@@ -58,19 +64,21 @@ impl Store {
                 &trees.by_image,
                 &trees.known,
                 &trees.peer,
+                &trees.member,
                 &trees.meta,
             );
-            let written = all.transaction(|(entry, refusal, by_image, known, peer, meta)| {
-                let rows = Rows { entry, refusal, by_image, known, peer, meta };
-                for id in &forgotten {
-                    rows.forget_refusal(*id)?;
-                }
-                for write in batch {
-                    rows.write(write)?;
-                }
-                rows.meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
-                Ok(())
-            });
+            let written =
+                all.transaction(|(entry, refusal, by_image, known, peer, member, meta)| {
+                    let rows = Rows { entry, refusal, by_image, known, peer, member, meta };
+                    for id in &forgotten {
+                        rows.forget_refusal(*id)?;
+                    }
+                    for write in batch {
+                        rows.write(write)?;
+                    }
+                    rows.meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
+                    Ok(())
+                });
             written.map_err(|error| match error {
                 TransactionError::Abort(error) => error,
                 TransactionError::Storage(error) => error.into(),
@@ -117,6 +125,16 @@ impl Rows<'_> {
                 self.peer.remove(peer.key())?;
                 Ok(())
             }
+            Write::Membership(proven) => {
+                let statement = proven.statement();
+                let key = member_key(statement.member, statement.issuer);
+                self.member.insert(key, encode(proven.membership()))?;
+                Ok(())
+            }
+            Write::ForgetMembership(member, issuer) => {
+                self.member.remove(member_key(*member, *issuer))?;
+                Ok(())
+            }
         }
     }
 
@@ -155,6 +173,10 @@ impl Rows<'_> {
     fn read_entry(&self, id: ContentId) -> Result<Option<EntryRecord>> {
         self.entry.get(id.as_bytes())?.map(|octets| readable(id, &octets)).transpose()
     }
+}
+
+fn member_key(member: Peer, issuer: Peer) -> Vec<u8> {
+    [&member.key()[..], issuer.key()].concat()
 }
 
 fn readable<T: serde::de::DeserializeOwned>(id: ContentId, octets: &[u8]) -> Result<T> {

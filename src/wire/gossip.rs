@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::membership::Membership;
+
 /// A message of the federation's gossip topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gossip {
     /// A signed manifest, byte for byte.
     Manifest(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// A member lets someone in, or takes that back.
+    Membership(Membership),
 }
 
 /// What becomes of a gossip message.

@@ -7,6 +7,7 @@
 mod blob;
 mod bundle;
 mod cbor;
+mod door;
 mod gossip;
 mod record;
 mod sync;
@@ -17,13 +18,14 @@ pub use bundle::{
     BUNDLE_DATA_BYTES, BadBundle, BundleFrame, begin_bundle, open_bundle, read_frame, write_frame,
 };
 pub use cbor::{DecodeError, VERSION, decode, encode};
+pub use door::{DoorAnswer, Knock, MAX_DOOR_BYTES};
 pub use gossip::{Gossip, GossipVerdict};
 pub use record::{EntryRecord, Fate, RefusalRecord};
 pub use sync::{
     BlobName, Document, ErrorCode, Holding, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_RECONCILE_FRAME_BYTES,
     Request, Response,
 };
-pub use ticket::{BadTicket, MAX_TICKET_ADDRESSES, Ticket};
+pub use ticket::{BadTicket, MAX_FOUNDERS, MAX_TICKET_ADDRESSES, Ticket};
 
 /// Largest manifest accepted, in bytes. Real ones are 3 to 10 kB; this leaves
 /// room for long extensions and stays below sled's comfortable value size.

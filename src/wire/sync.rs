@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ContentId, Sha1, Sha512};
+use crate::membership::Membership;
+use crate::model::{ContentId, Sha1, Sha256, Sha512};
 
 /// Largest reconciliation frame, in bytes. Recent differences need a few
 /// hundred; widely different sets take more rounds instead of larger frames.
@@ -24,6 +25,8 @@ pub enum Request {
     Documents(Vec<ContentId>),
     /// Which of these blobs the peer holds, at most [`MAX_HOLDINGS`].
     Holdings(Vec<BlobName>),
+    /// The memberships of a closed federation, unless the peer's have this digest.
+    Members(Sha256),
 }
 
 /// A blob by either of its names: old manifests list no SHA-512.
@@ -52,6 +55,9 @@ pub enum Response {
     },
     /// The blobs the peer holds.
     Holdings(Vec<Holding>),
+    /// Every membership that the peer knows, at most
+    /// [`crate::membership::MAX_STATEMENTS`]; none when it knows the same.
+    Members(Vec<Membership>),
     /// The question was not answered.
     Error {
         /// What kind of failure.

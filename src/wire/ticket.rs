@@ -7,13 +7,17 @@ use bech32::{Bech32m, Checksum, Hrp};
 use serde::{Deserialize, Serialize};
 
 use super::{DecodeError, decode, encode};
+use crate::membership::{MAX_CHAIN, Membership};
 use crate::model::{Address, FederationId, Peer};
 
 /// Addresses in one ticket: enough for several interfaces, few enough to paste.
 pub const MAX_TICKET_ADDRESSES: usize = 8;
 
-/// Longest ticket, in characters.
-const MAX_TEXT: usize = 4096;
+/// Founders of one federation.
+pub const MAX_FOUNDERS: usize = 16;
+
+/// Longest ticket, in characters: every address, founder and membership that it may hold.
+const MAX_TEXT: usize = 16 * 1024;
 
 /// The part before the separator `1`.
 const PREFIX: &str = "suq";
@@ -31,6 +35,13 @@ pub struct Ticket {
     pub peer: Peer,
     /// Where that node can be reached.
     pub addresses: Vec<Address>,
+    /// Whose word lets peers in, when the federation is closed; at most
+    /// [`MAX_FOUNDERS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub founders: Vec<Peer>,
+    /// Why the one whom the ticket is for belongs to the federation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Membership>,
 }
 
 /// A checksum like Bech32m's for tickets longer than a payment address.
@@ -67,9 +78,16 @@ pub enum BadTicket {
     /// The checksum holds but the content does not read.
     #[error("the ticket cannot be read: {0}; ask for one made by a matching version of suq")]
     Content(DecodeError),
-    /// More addresses than a ticket may have.
-    #[error("the ticket has {0} addresses; at most {MAX_TICKET_ADDRESSES} are allowed")]
-    Addresses(usize),
+    /// More addresses, founders or memberships than a ticket may have.
+    #[error("the ticket has {count} {what}; at most {most} are allowed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// The limit.
+        most: usize,
+    },
 }
 
 impl FromStr for Ticket {
@@ -87,8 +105,14 @@ impl FromStr for Ticket {
             .map_err(|error| BadTicket::Typo(error.to_string()))?;
         let bytes: Vec<u8> = checked.byte_iter().collect();
         let ticket: Ticket = decode(&bytes).map_err(BadTicket::Content)?;
-        if ticket.addresses.len() > MAX_TICKET_ADDRESSES {
-            return Err(BadTicket::Addresses(ticket.addresses.len()));
+        for (what, count, most) in [
+            ("addresses", ticket.addresses.len(), MAX_TICKET_ADDRESSES),
+            ("founders", ticket.founders.len(), MAX_FOUNDERS),
+            ("memberships", ticket.chain.len(), MAX_CHAIN),
+        ] {
+            if count > most {
+                return Err(BadTicket::TooMany { what, count, most });
+            }
         }
         Ok(ticket)
     }
@@ -107,6 +131,8 @@ mod tests {
                 "/ip4/192.0.2.1/tcp/4001".parse().unwrap(),
                 "/dns4/node.example.org/tcp/4001".parse().unwrap(),
             ],
+            founders: Vec::new(),
+            chain: Vec::new(),
         }
     }
 

@@ -124,6 +124,8 @@ pub fn identifier_of(manifest: &str) -> String {
 /// A site whose node, once started, runs until it is dropped.
 pub struct Site {
     pub home: PathBuf,
+    /// The node's name.
+    pub peer: String,
     node: Option<Child>,
 }
 
@@ -135,9 +137,17 @@ impl Drop for Site {
 
 impl Site {
     pub fn new(folder: &Path, name: &str, endorser: &Endorser) -> Site {
-        let site = Site { home: folder.join(name), node: None };
-        let run = site.run(&["init", "--name", name, "--listen", "/ip4/127.0.0.1/tcp/0"]);
+        Site::with(folder, name, endorser, &[])
+    }
+
+    /// A site that was made with more options.
+    pub fn with(folder: &Path, name: &str, endorser: &Endorser, options: &[&str]) -> Site {
+        let mut site = Site { home: folder.join(name), peer: String::new(), node: None };
+        let init = ["init", "--json", "--name", name, "--listen", "/ip4/127.0.0.1/tcp/0"];
+        let run = site.run(&[&init, options].concat());
         assert_eq!(run.code, 0, "{run:?}");
+        let made: serde_json::Value = serde_json::from_str(&run.output).unwrap();
+        site.peer = made["peer"].as_str().unwrap().to_owned();
         fs::write(site.home.join("trust/ca.pem"), endorser.authority()).unwrap();
         site
     }
@@ -190,6 +200,16 @@ impl Site {
     /// The status as JSON.
     pub fn status(&self) -> serde_json::Value {
         serde_json::from_str(&self.run(&["status", "--json"]).output).unwrap()
+    }
+
+    /// The names of connected peers.
+    pub fn connected(&self) -> Vec<String> {
+        serde_json::from_value(self.status()["connected"].clone()).unwrap_or_default()
+    }
+
+    /// What the node wrote to its log.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.join("log")).unwrap_or_default()
     }
 
     /// Admitted entries.

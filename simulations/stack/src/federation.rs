@@ -208,6 +208,7 @@ impl Federation {
             self.check()?;
         }
         let disturbed_until = self.scenario.last_disturbance();
+        sleep_until(self.around.clock.at(disturbed_until)).await;
         let horizon = Duration::from_secs(self.scenario.horizon_s);
         loop {
             let now = self.around.clock.elapsed();

@@ -117,10 +117,10 @@ impl Scenario {
         Duration::from_secs(self.publish_from_s + number as u64 * self.publish_every_s)
     }
 
-    /// When the last thing that the scenario foresees has happened.
+    /// When the last thing that the scenario foresees has happened, and the last document
+    /// has had as long as the others.
     pub fn last_disturbance(&self) -> Duration {
-        let last = self.documents.saturating_sub(1);
-        let publications = [self.publication(last)];
+        let publications = [self.publication(self.documents)];
         let partitions = self.partition.iter().map(|p| Duration::from_secs(p.to_s));
         let churn = self.churn.iter().map(|c| Duration::from_secs(c.to_s + c.down_s));
         let crashes = self.crash.iter().map(|crash| {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use suq::engine::{
-    AskId, CallId, Effect, Engine, FetchOutcome, GossipId, Input, QuestionId, Record, Reply, Rules,
-    Standing, Start, WriteId,
+    AskId, CallId, Effect, Engine, FetchOutcome, GossipId, Input, KnockId, QuestionId, Record,
+    Reply, Rules, Standing, Start, WriteId,
 };
-use suq::model::{ContentId, FederationId, Peer, Timestamp};
+use suq::model::{ContentId, FederationId, Peer, Reachable, Timestamp};
 use suq::net::{Config, Event, Identity, Limits, Net, start_over};
 use suq::policy::Policy;
 use suq::wire::{Gossip, GossipVerdict, Response};
@@ -100,8 +100,12 @@ pub fn config(founding: &Founding) -> Config {
         federation: federation(),
         listen: vec![address(founding.number).parse().expect("the address of a site")],
         announce: Vec::new(),
-        allowed: None,
+        closed: false,
         blocked: Default::default(),
+        // Every simulated site is reached by all: NAT is for tests over real sockets.
+        reachable: Reachable::Yes,
+        relay: false,
+        mdns: false,
         limits: Limits::default(),
     }
 }
@@ -194,6 +198,7 @@ fn engine(founding: &Founding, disk: &Disk, seed: u64) -> Engine {
         known: disk.known(),
         peers: peers.into_iter().collect(),
         relay_refused: true,
+        door: None,
         seed,
     })
 }
@@ -339,6 +344,11 @@ impl Site {
                 let at = self.around.clock.elapsed();
                 self.around.ledger().published(self.number, &lock(&self.disk), id, at);
             }
+            Effect::AnnounceMembership { membership } => {
+                self.net.publish(Gossip::Membership(membership)).await;
+            }
+            Effect::LetIn { members, chain } => self.net.let_in(members, chain).await,
+            Effect::AnswerKnock { knock, answer } => self.net.answer_knock(knock.0, answer).await,
             Effect::Reply { .. } | Effect::Alert(_) => {}
         }
     }
@@ -362,6 +372,11 @@ impl Site {
                 self.heard.insert(gossip, Arc::clone(&document));
                 Input::Heard { peer, gossip, document }
             }
+            Event::Gossip { peer, id, message: Gossip::Membership(membership) } => {
+                Input::HeardMembership { peer, gossip: GossipId(id), membership }
+            }
+            Event::Knock { peer, id, chain } => Input::Knocked { peer, knock: KnockId(id), chain },
+            Event::Welcome { peer, chain } => Input::Welcomed { peer, chain },
             Event::Question { peer, id, request } => {
                 Input::Question { peer, question: QuestionId(id), request }
             }

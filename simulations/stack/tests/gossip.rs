@@ -37,10 +37,10 @@ async fn judge(node: &mut Node, time: Duration) -> Vec<Heard> {
 fn a_forging_peer_is_no_longer_listened_to_and_a_quiet_one_is() {
     in_virtual_time(async {
         let network = network();
-        let middle = plain(1, None);
+        let middle = plain(1);
         let friends = [middle.identity.peer()];
-        let mut forger = Node::start(&network, 0, plain(0, Some(&friends)));
-        let mut quiet = Node::start(&network, 2, plain(2, Some(&friends)));
+        let mut forger = Node::start_closed(&network, 0, &friends).await;
+        let mut quiet = Node::start_closed(&network, 2, &friends).await;
         let mut node = Node::start(&network, 1, middle);
         forger.connect(&mut node).await;
         quiet.connect(&mut node).await;
@@ -69,8 +69,8 @@ fn a_forging_peer_is_no_longer_listened_to_and_a_quiet_one_is() {
 fn forgeries_one_by_one_are_heard_four_times() {
     in_virtual_time(async {
         let network = network();
-        let mut forger = Node::start(&network, 0, plain(0, None));
-        let mut node = Node::start(&network, 1, plain(1, None));
+        let mut forger = Node::start(&network, 0, plain(0));
+        let mut node = Node::start(&network, 1, plain(1));
         forger.connect(&mut node).await;
         let mut heard = 0;
         for number in 0..20 {
@@ -90,8 +90,8 @@ fn forgeries_one_by_one_are_heard_four_times() {
 fn messages_that_are_ignored_cost_their_sender_nothing() {
     in_virtual_time(async {
         let network = network();
-        let mut honest = Node::start(&network, 0, plain(0, None));
-        let mut node = Node::start(&network, 1, plain(1, None));
+        let mut honest = Node::start(&network, 0, plain(0));
+        let mut node = Node::start(&network, 1, plain(1));
         honest.connect(&mut node).await;
         for number in 0..50 {
             honest.publish(&format!("of an unknown authority {number}")).await;
@@ -109,11 +109,11 @@ fn what_is_accepted_late_in_a_flood_is_still_passed_on() {
     const VERDICT: Duration = Duration::from_secs(20);
     in_virtual_time(async {
         let network = network();
-        let middle = plain(1, None);
+        let middle = plain(1);
         let friends = [middle.identity.peer()];
-        let mut flooder = Node::start(&network, 0, plain(0, Some(&friends)));
-        let mut honest = Node::start(&network, 2, plain(2, Some(&friends)));
-        let mut far = Node::start(&network, 3, plain(3, Some(&friends)));
+        let mut flooder = Node::start_closed(&network, 0, &friends).await;
+        let mut honest = Node::start_closed(&network, 2, &friends).await;
+        let mut far = Node::start_closed(&network, 3, &friends).await;
         let mut node = Node::start(&network, 1, middle);
         flooder.connect(&mut node).await;
         honest.connect(&mut node).await;

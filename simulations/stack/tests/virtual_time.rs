@@ -54,8 +54,8 @@ fn the_protocols_are_those_of_the_node() {
 fn a_question_without_an_answer_ends_in_virtual_time() {
     in_virtual_time(async {
         let network = network();
-        let mut a = Node::start(&network, 0, plain(0, None));
-        let mut b = Node::start(&network, 1, plain(1, None));
+        let mut a = Node::start(&network, 0, plain(0));
+        let mut b = Node::start(&network, 1, plain(1));
         a.connect(&mut b).await;
         let asked = Instant::now();
         a.net.ask(1, b.peer, Request::Documents(vec![])).await;
@@ -76,10 +76,10 @@ fn a_question_without_an_answer_ends_in_virtual_time() {
 fn the_heartbeats_of_gossip_pass_in_virtual_time() {
     in_virtual_time(async {
         let network = network();
-        let middle = plain(1, None);
+        let middle = plain(1);
         let friends = [middle.identity.peer()];
-        let mut a = Node::start(&network, 0, plain(0, Some(&friends)));
-        let mut c = Node::start(&network, 2, plain(2, Some(&friends)));
+        let mut a = Node::start_closed(&network, 0, &friends).await;
+        let mut c = Node::start_closed(&network, 2, &friends).await;
         let mut b = Node::start(&network, 1, middle);
         a.connect(&mut b).await;
         b.connect(&mut c).await;

@@ -42,8 +42,11 @@ impl Site {
     ) -> Result<Site, Exit> {
         let mut id = [0; 32];
         openssl::rand::rand_bytes(&mut id).map_err(|error| Exit::failed(error.to_string()))?;
-        let federation =
-            Federation { name: "demonstration".to_owned(), id: FederationId::from_bytes(id) };
+        let federation = Federation {
+            name: "demonstration".to_owned(),
+            id: FederationId::from_bytes(id),
+            founders: Vec::new(),
+        };
         let settings =
             [("name", format!("\"{name}\"")), ("listen", "[\"/ip4/127.0.0.1/tcp/0\"]".to_owned())];
         let key = Identity::generate().to_bytes();
@@ -71,7 +74,8 @@ impl Site {
         let store = Store::open(&self.home.store_path())
             .map_err(|error| Exit::failed(error.to_string()))?;
         store.write(&[Write::Peer(ticket.peer, ticket.addresses.clone())])?;
-        let federation = Federation { name: ticket.name.clone(), id: ticket.federation };
+        let federation =
+            Federation { name: ticket.name.clone(), id: ticket.federation, founders: Vec::new() };
         Ok(self.home.set_federation(&federation)?)
     }
 

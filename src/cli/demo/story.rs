@@ -46,7 +46,7 @@ fn rate(bytes: u64, duration: Duration) -> String {
 fn begin(stage: &mut Stage, teller: &mut Teller) -> Result<(), Exit> {
     let mut took = stage.orsay.start()?;
     let ticket = stage.orsay.eventually("a ticket with an address", |site| {
-        match site.call(&Call::Invite)? {
+        match site.call(&Call::Invite { member: None, days: 0 })? {
             Answer::Invite(invite) if !invite.addresses.is_empty() => Ok(Some(invite.ticket)),
             _ => Ok(None),
         }

@@ -29,14 +29,9 @@ pub fn network() -> Network {
     Network::new([Duration::from_millis(10); 2], None, 1)
 }
 
-/// What a node starts with; with `friends`, it talks to nobody else.
-pub fn plain(number: Number, friends: Option<&[Peer]>) -> Config {
-    let founding =
-        Founding { number, identity: Identity::generate(), known: Vec::new(), skew_ms: 0 };
-    Config {
-        allowed: friends.map(|friends| friends.iter().copied().collect()),
-        ..config(&founding)
-    }
+/// What a node starts with.
+pub fn plain(number: Number) -> Config {
+    config(&Founding { number, identity: Identity::generate(), known: Vec::new(), skew_ms: 0 })
 }
 
 impl Node {
@@ -46,6 +41,13 @@ impl Node {
         let (net, events, streams) = start_over(config, transport).unwrap();
         let address = address(number).parse().unwrap();
         Node { net, events, peer, address, _streams: streams }
+    }
+
+    /// A node that talks to its friends and nobody else.
+    pub async fn start_closed(network: &Network, number: Number, friends: &[Peer]) -> Node {
+        let node = Node::start(network, number, Config { closed: true, ..plain(number) });
+        node.net.let_in(friends.iter().copied().collect(), Vec::new()).await;
+        node
     }
 
     /// The next event that `pick` takes; others are passed over.
