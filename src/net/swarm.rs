@@ -254,6 +254,7 @@ impl Task {
             }
         };
         if let Err(reason) = dialled {
+            self.called.remove(&peer);
             self.outbox.push_back(Event::DialFailed { peer, reason });
         }
     }

@@ -10,7 +10,7 @@ use suq::engine::{
     Reply, Rules, Standing, Start, WriteId,
 };
 use suq::model::{ContentId, FederationId, Peer, Reachable, Timestamp};
-use suq::net::{Config, Event, Identity, Limits, Net, start_over};
+use suq::net::{Config, Event, Identity, Limits, Net, Started, start_over};
 use suq::policy::Policy;
 use suq::wire::{Gossip, GossipVerdict, Response};
 use tokio::sync::mpsc;
@@ -110,12 +110,17 @@ pub fn config(founding: &Founding) -> Config {
     }
 }
 
+/// Starts the network of a node at a place of the simulated network.
+pub fn start_network(config: Config, network: &Network, number: Number) -> Started {
+    let transport = SimulatedTransport::new(network.clone(), number);
+    start_over(config, transport).expect("a simulated node listens at its own address")
+}
+
 impl Running {
     /// Starts a site with what its disk holds.
     pub fn start(founding: &Founding, around: &Surroundings, disk: Disk, seed: u64) -> Running {
-        let transport = SimulatedTransport::new(around.network.clone(), founding.number);
         let (net, events, streams) =
-            start_over(config(founding), transport).expect("a simulated site starts");
+            start_network(config(founding), &around.network, founding.number);
         let (orders, receiver) = mpsc::unbounded_channel();
         let engine = engine(founding, &disk, seed);
         let catalogue = disk.admitted().into_iter();

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use suq::model::{Address, Peer};
-use suq::net::{ArrivalId, BlobStream, Config, Event, Identity, Net, start_over};
+use suq::net::{ArrivalId, BlobStream, Config, Event, Identity, Net};
 use suq::wire::Gossip;
 use suq_stack::network::{Network, Number};
-use suq_stack::site::{Founding, config};
-use suq_stack::transport::{SimulatedTransport, address};
+use suq_stack::site::{Founding, config, start_network};
+use suq_stack::transport::address;
 use tokio::sync::mpsc;
 
 /// Virtual: longer than anything that is waited for, so that a failure is not a hang.
@@ -37,8 +37,7 @@ pub fn plain(number: Number) -> Config {
 impl Node {
     pub fn start(network: &Network, number: Number, config: Config) -> Node {
         let peer = config.identity.peer();
-        let transport = SimulatedTransport::new(network.clone(), number);
-        let (net, events, streams) = start_over(config, transport).unwrap();
+        let (net, events, streams) = start_network(config, network, number);
         let address = address(number).parse().unwrap();
         Node { net, events, peer, address, _streams: streams }
     }
