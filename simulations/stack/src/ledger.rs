@@ -150,3 +150,85 @@ impl Ledger {
         times
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Kept;
+
+    const AT: Duration = Duration::from_secs(1);
+
+    /// A disk that holds one document of the library.
+    fn holding(number: usize) -> (Disk, ContentId) {
+        let octets = Arc::clone(&LIBRARY.documents[number]);
+        let (verified, _) = LIBRARY.verify(&octets).unwrap();
+        let kept = Kept {
+            key: verified.manifest().key(),
+            standing: Standing::Admitted,
+            octets: Some(octets),
+            deprecated: verified.manifest().is_deprecated(),
+        };
+        let mut disk = Disk::default();
+        disk.kept.insert(verified.content_id(), kept);
+        (disk, verified.content_id())
+    }
+
+    fn broken(ledger: &Ledger) -> Option<u8> {
+        ledger.violation().map(|violation| violation.invariant)
+    }
+
+    #[test]
+    fn what_is_promised_and_kept_breaks_nothing() {
+        let (disk, id) = holding(2);
+        let mut ledger = Ledger::default();
+        ledger.flushed(0, &disk, &[id], AT);
+        ledger.passed_on(0, &disk, &LIBRARY.documents[2], AT);
+        ledger.check(0, &disk, AT);
+        assert_eq!(broken(&ledger), None);
+    }
+
+    #[test]
+    fn a_forgery_in_a_catalogue_breaks_1() {
+        let (mut disk, id) = holding(0);
+        let forgery = Arc::clone(&LIBRARY.forgeries[0]);
+        disk.kept.entry(id).and_modify(|kept| kept.octets = Some(forgery));
+        let mut ledger = Ledger::default();
+        ledger.flushed(0, &disk, &[id], AT);
+        assert_eq!(broken(&ledger), Some(1));
+    }
+
+    #[test]
+    fn passing_on_what_is_not_durable_breaks_4() {
+        let mut ledger = Ledger::default();
+        ledger.passed_on(0, &Disk::default(), &LIBRARY.documents[0], AT);
+        assert_eq!(broken(&ledger), Some(4));
+    }
+
+    #[test]
+    fn losing_what_was_acknowledged_breaks_4() {
+        let (disk, id) = holding(0);
+        let mut ledger = Ledger::default();
+        ledger.published(0, &disk, id, AT);
+        ledger.check(0, &Disk::default(), AT);
+        assert_eq!(broken(&ledger), Some(4));
+    }
+
+    #[test]
+    fn losing_a_deprecation_that_was_stored_breaks_5() {
+        let (disk, id) = holding(2);
+        let mut ledger = Ledger::default();
+        ledger.flushed(0, &disk, &[id], AT);
+        ledger.check(0, &Disk::default(), AT);
+        assert_eq!(broken(&ledger), Some(5));
+    }
+
+    #[test]
+    fn a_site_that_lacks_what_was_published_diverges() {
+        let (disk, id) = holding(0);
+        let mut ledger = Ledger::default();
+        ledger.published(0, &disk, id, AT);
+        assert!(ledger.divergence(&[(0, [id].into()), (1, [id].into())]).is_none());
+        assert!(ledger.divergence(&[(0, [id].into()), (1, BTreeSet::new())]).is_some());
+        assert!(ledger.divergence(&[(0, BTreeSet::new())]).is_some());
+    }
+}

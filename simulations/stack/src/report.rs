@@ -48,11 +48,12 @@ impl Outcome {
         text
     }
 
-    /// How often a site received a document, on average over all documents.
+    /// How often a site received a document, on average over all documents that were not
+    /// lost with their site before anyone heard of them.
     pub fn mean_copies(&self) -> Option<f64> {
-        let count = self.documents.len();
-        let sum: f64 = self.documents.iter().map(|document| document.copies).sum();
-        (count > 0).then(|| sum / count as f64)
+        let spread = self.documents.iter().filter(|document| !document.times.is_empty());
+        let copies: Vec<f64> = spread.map(|document| document.copies).collect();
+        (!copies.is_empty()).then(|| copies.iter().sum::<f64>() / copies.len() as f64)
     }
 
     /// The longest that a document took to be in most catalogues.
