@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use support::{Endorser, Site, median};
 use suq::blobs::hash_file;
-use suq::model::{Address, Algorithm, Checksum, FederationId, Peer};
+use suq::model::{Address, Algorithm, Checksum, FederationId, Peer, Reachable};
 use suq::net::{self, Config, Event, Identity, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -31,7 +31,10 @@ fn config() -> Config {
         federation: FederationId::from_bytes([9; 32]),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         announce: Vec::new(),
-        allowed: None,
+        closed: false,
+        reachable: Reachable::Yes,
+        relay: false,
+        mdns: false,
         blocked: BTreeSet::new(),
         limits: Limits::default(),
     }

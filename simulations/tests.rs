@@ -1,54 +1,44 @@
 //! The simulations of the ordinary test run.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, unreachable_pub, missing_docs)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(unreachable_pub, missing_docs, dead_code)]
 
+mod mutation;
+mod table;
 mod world;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
 
-use world::{Violation, run, scenario};
+use world::{run, scenarios};
 
-/// Runs every seed of a scenario on all cores.
-fn run_all(name: &str) -> Vec<Violation> {
-    let scenario = scenario(name);
-    let next = AtomicU64::new(1);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let worker = || {
-            let mut violations = Vec::new();
-            loop {
-                let seed = next.fetch_add(1, Ordering::Relaxed);
-                if seed > scenario.seeds {
-                    return violations;
-                }
-                violations.extend(run(&scenario, seed).err());
-            }
-        };
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    })
+#[test]
+fn every_invariant_holds_in_every_scenario() {
+    let short = scenarios().into_iter().filter(|scenario| !scenario.long);
+    let results = short.flat_map(|scenario| table::of_scenario(&scenario));
+    let broken: Vec<String> =
+        results.filter_map(|result| Some(result.err()?.to_string())).collect();
+    assert!(broken.is_empty(), "{} seeds failed:\n{}", broken.len(), broken.join("\n"));
 }
 
 #[test]
-fn sites_agree_and_keep_their_word_through_loss_a_split_and_crashes() {
-    let violations = run_all("split-and-crash.toml");
-    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
-    assert!(lines.is_empty(), "{} seeds failed:\n{}", lines.len(), lines.join("\n"));
+fn another_seed_gives_another_trace() {
+    let of_name = |scenario: &world::Scenario| scenario.name == "split-and-crash.toml";
+    let scenario = scenarios().into_iter().find(of_name).unwrap();
+    let traces = (1..=3).map(|seed| run(&scenario, seed).unwrap().trace);
+    assert_eq!(traces.collect::<BTreeSet<_>>().len(), 3);
 }
 
 #[test]
-fn honest_sites_learn_everything_although_every_fifth_lies() {
-    let violations = run_all("liars.toml");
-    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
-    assert!(lines.is_empty(), "{} seeds failed:\n{}", lines.len(), lines.join("\n"));
-}
-
-#[test]
-fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
-    let scenario = scenario("split-and-crash.toml");
-    let trace = |seed| run(&scenario, seed).unwrap().trace;
-    for seed in [1, 2, 3] {
-        assert_eq!(trace(seed), trace(seed), "seed {seed}");
+fn every_mutation_still_fits_the_code() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mutations = mutation::mutations(root).unwrap();
+    let names: BTreeSet<String> = scenarios().into_iter().map(|scenario| scenario.name).collect();
+    for mutation in &mutations {
+        mutation.mutated(root).unwrap();
+        assert!(names.contains(&mutation.scenario), "{}: {}", mutation.name, mutation.what);
     }
-    assert_ne!(trace(1), trace(2));
+    for invariant in [1, 3, 4, 5, 6, 7] {
+        let of_it = mutations.iter().filter(|mutation| mutation.invariant == invariant);
+        assert!(of_it.count() > 0, "no mutation breaks invariant {invariant}");
+    }
 }

@@ -10,7 +10,8 @@ use suq::model::{
 use suq::net::Identity;
 use suq::wire::{
     BlobName, BlobReply, BlobRequest, BundleFrame, ByteRange, Document, DoorAnswer, EntryRecord,
-    ErrorCode, Fate, Gossip, Holding, Knock, RefusalRecord, Request, Response, Ticket, encode,
+    ErrorCode, Fate, Gossip, Holding, Knock, Position, RefusalRecord, Request, Response, Ticket,
+    encode,
 };
 
 const CDDL: &str = include_str!("../proto/suq.cddl");
@@ -81,6 +82,7 @@ fn memberships_and_the_door() {
 #[test]
 fn requests() {
     check("request-message", &Request::Reconcile(vec![0x61, 0, 0]));
+    check("request-message", &Request::List(Position { seconds: 0, id: ID }));
     check("request-message", &Request::Documents(vec![ID, ID]));
     let names = vec![BlobName::Sha1(Sha1::from_bytes([1; 20])), BlobName::Sha512(SHA512)];
     check("request-message", &Request::Holdings(names));
@@ -89,6 +91,9 @@ fn requests() {
 #[test]
 fn responses() {
     check("response-message", &Response::Reconcile(vec![0x61]));
+    let next = Some(Position { seconds: u64::MAX, id: ID });
+    check("response-message", &Response::List { ids: vec![7; 64], next });
+    check("response-message", &Response::List { ids: Vec::new(), next: None });
     let documents = vec![Document { id: ID, octets: b"<a/>".to_vec() }];
     check("response-message", &Response::Documents { documents, more: true });
     let name = BlobName::Sha512(SHA512);

@@ -179,3 +179,28 @@ fn who_knows_one_site_finds_all_also_after_all_but_one_have_moved() {
     sites[3].start();
     wait_for("everyone to meet again", || all_meet(&sites));
 }
+
+#[test]
+fn a_sync_tells_what_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let endorser = Endorser::new(folder.path());
+    let mut orsay = Site::new(folder.path(), "orsay", &endorser);
+    let mut athens = Site::new(folder.path(), "athens", &endorser);
+    orsay.start();
+    let ticket = orsay.await_output(&["invite"]);
+    athens.run(&["join", ticket.trim()]);
+    athens.start();
+    wait_for("a connection", || athens.status()["connected"] != serde_json::json!([]));
+    let run = athens.run(&["sync", "--json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let reports: serde_json::Value = serde_json::from_str(&run.output).unwrap();
+    let report = &reports[0];
+    assert_eq!(report["peer"], orsay.status()["peer"]);
+    for count in ["missing", "received", "admitted", "deprecated", "refused"] {
+        assert_eq!(report[count], 0, "{count}: {report}");
+    }
+    assert_eq!((&report["listed"], &report["changes"]), (&false.into(), &serde_json::json!([])));
+    assert!(report["rounds"].as_u64() >= Some(1) && report["bytes"].as_u64() > Some(0), "{report}");
+    let told = athens.run(&["sync"]);
+    assert!(told.output.contains("0 new entries, 0 deprecations, 0 refused"), "{told:?}");
+}

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+pub mod documents;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +23,8 @@ pub fn now() -> Timestamp {
 /// An endorser and the certificate that makes it trusted.
 pub struct Endorser {
     pub key: SigningKey,
+    /// All keys, when there are several endorsers.
+    pub keys: Vec<SigningKey>,
     pub authority: Vec<u8>,
 }
 
@@ -28,7 +32,16 @@ impl Endorser {
     pub fn new() -> Endorser {
         let authority = Authority::new("Bench CA", now()).unwrap();
         let key = authority.endorser("Bench", Some("b@example.org"), KeyKind::Rsa2048, now());
-        Endorser { key: key.unwrap(), authority: authority.certificate_pem().unwrap() }
+        let authority = authority.certificate_pem().unwrap();
+        Endorser { key: key.unwrap(), keys: Vec::new(), authority }
+    }
+
+    /// Several endorsers of one authority.
+    pub fn of_kind(kind: KeyKind) -> Endorser {
+        let authority = Authority::new("Bench CA", now()).unwrap();
+        let keys = documents::endorsers(&authority, kind);
+        let key = authority.endorser("Bench", Some("b@example.org"), kind, now()).unwrap();
+        Endorser { key, keys, authority: authority.certificate_pem().unwrap() }
     }
 
     pub fn sign(&self, checksums: Checksums, bytes: u64) -> Signed {
@@ -64,11 +77,28 @@ impl Site {
     }
 
     pub fn start(&mut self) {
-        let mut command = Command::new(SUQ);
+        self.start_on(None);
+    }
+
+    /// Starts the node on one core, or on all.
+    pub fn start_on(&mut self, core: Option<&str>) {
+        self.spawn(core);
+        self.await_success(&["status"]);
+    }
+
+    /// The same without waiting until it answers.
+    pub fn spawn(&mut self, core: Option<&str>) {
+        let mut command = match core {
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", core, SUQ]);
+                command
+            }
+            None => Command::new(SUQ),
+        };
         command.arg("--home").arg(&self.home).arg("serve");
         command.stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(command.spawn().unwrap());
-        self.await_success(&["status"]);
     }
 
     pub fn stop(&mut self) {

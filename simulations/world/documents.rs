@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use suq::manifest::pki::{AnchorFile, Anchors, SigningKey};
 use suq::manifest::{Details, Draft, SigningStyle, Trust, Verified, Verifier, deprecate};
@@ -13,7 +14,8 @@ use suq::policy::Policy;
 pub const EPOCH: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 const AUTHORITY: &[u8] = include_bytes!("../endorsers/authority.pem");
-const ENDORSERS: [(&[u8], &[u8]); 3] = [
+/// Keys and certificates of the endorsers.
+pub const ENDORSERS: [(&[u8], &[u8]); 3] = [
     (include_bytes!("../endorsers/alice.key"), include_bytes!("../endorsers/alice.pem")),
     (include_bytes!("../endorsers/bruno.key"), include_bytes!("../endorsers/bruno.pem")),
     (include_bytes!("../endorsers/chloe.key"), include_bytes!("../endorsers/chloe.pem")),
@@ -27,6 +29,8 @@ pub struct Library {
     /// Signed documents, in the order of their endorsement; every third one
     /// deprecates the one before.
     pub documents: Vec<Arc<[u8]>>,
+    /// Documents dated ahead, each half an hour further than the one before.
+    pub ahead: Vec<Arc<[u8]>>,
     /// Documents whose signature does not hold.
     pub forgeries: Vec<Arc<[u8]>>,
     anchors: Anchors,
@@ -40,19 +44,24 @@ type Outcome = Result<(Box<Verified>, Trust), String>;
 /// More documents than any scenario publishes.
 const DOCUMENTS: usize = 60;
 
+/// Documents dated ahead.
+const AHEAD: usize = 6;
+
+/// The time between two of them.
+pub const AHEAD_STEP: Duration = Duration::from_secs(1800);
+
 pub static LIBRARY: LazyLock<Library> = LazyLock::new(Library::new);
 
 impl Library {
     fn new() -> Library {
-        let keys: Vec<SigningKey> = ENDORSERS
-            .iter()
-            .map(|(key, certificate)| SigningKey::from_pem(key, certificate, None).unwrap())
-            .collect();
+        let keys: Vec<SigningKey> = (0..ENDORSERS.len()).map(endorser).collect();
         let documents: Vec<Arc<[u8]>> = (0..DOCUMENTS).map(|n| document(n, &keys)).collect();
+        let ahead = (0..AHEAD).map(|n| ahead(n, &keys)).collect();
         let forgeries = documents.iter().map(|document| forge(document)).collect();
         let anchor = AnchorFile { name: "authority.pem".to_owned(), bytes: AUTHORITY.to_vec() };
         Library {
             documents,
+            ahead,
             forgeries,
             anchors: Anchors::new([anchor], &[]).unwrap(),
             verifier: Verifier::new(),
@@ -85,12 +94,18 @@ pub fn policy(blacklisting: bool) -> Policy {
     Policy::parse("policy.cfg", if blacklisting { &text } else { "" }).unwrap()
 }
 
+/// The key of one endorser.
+pub fn endorser(number: usize) -> SigningKey {
+    let (key, certificate) = ENDORSERS[number];
+    SigningKey::from_pem(key, certificate, None).unwrap()
+}
+
 fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
     let title = format!("image {number}");
     // Now and then an endorser signs other words under the same key.
     let number = if number % 12 == 10 { number - 1 } else { number };
     let key = &keys[(number / 3) % keys.len()];
-    let created = EPOCH.minus(std::time::Duration::from_secs(86_400 - 60 * number as u64));
+    let created = EPOCH.minus(Duration::from_secs(86_400 - 60 * number as u64));
     if number % 3 == 2 {
         let earlier = document(number - 1, keys);
         let reason = format!("fault number {number}");
@@ -98,7 +113,19 @@ fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
             .unwrap()
             .into_octets();
     }
-    let sha1 = Sha1::from_bytes([number as u8 + 1; 20]);
+    signed(number, &title, key, created)
+}
+
+fn ahead(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
+    let created = EPOCH.plus(AHEAD_STEP * (number as u32 + 1));
+    signed(200 + number, &format!("image {number} of the future"), &keys[0], created)
+}
+
+/// A document about the image of this number.
+pub fn signed(number: usize, title: &str, key: &SigningKey, created: Timestamp) -> Arc<[u8]> {
+    let mut sha1 = [0; 20];
+    sha1[..8].copy_from_slice(&(number as u64 + 1).to_be_bytes());
+    let sha1 = Sha1::from_bytes(sha1);
     let draft = Draft {
         identifier: Identifier::from_sha1(sha1),
         bytes: 1000 + number as u64,
@@ -107,7 +134,7 @@ fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
             .collect(),
         details: Details {
             image_type: "base".to_owned(),
-            title: Some(title),
+            title: Some(title.to_owned()),
             ..Details::default()
         },
         pieces: None,
@@ -119,4 +146,10 @@ fn document(number: usize, keys: &[SigningKey]) -> Arc<[u8]> {
 pub fn forge(document: &[u8]) -> Arc<[u8]> {
     let text = std::str::from_utf8(document).unwrap();
     Arc::from(text.replacen("bytes>1", "bytes>2", 1).into_bytes())
+}
+
+/// A forgery like no other.
+pub fn forge_anew(document: &[u8], number: u64) -> Arc<[u8]> {
+    let text = std::str::from_utf8(document).unwrap();
+    Arc::from(text.replacen(">image ", &format!(">image {number} "), 1).into_bytes())
 }

@@ -3,30 +3,36 @@
 //! The engines are the ones that real nodes run. Everything random comes from
 //! one seed, so a seed always gives the same run.
 
+mod bulk;
 mod byzantine;
 mod disk;
 mod documents;
+mod faults;
 mod invariants;
 mod network;
+mod plan;
 mod scenario;
 mod site;
+mod strangers;
+mod trace;
 
 pub use documents::{EPOCH, LIBRARY};
 pub use invariants::Violation;
 pub use scenario::Scenario;
-use scenario::{Churn, Partition};
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::path::Path;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use invariants::Invariants;
+use invariants::{Broken, Invariants};
 use network::{Delivery, Network};
 use site::Site;
-use suq::engine::{CallId, Effect, Input};
+use suq::engine::{Effect, Input, WriteId};
 use suq::model::{Sha256, Timestamp};
+use suq::wire::GossipVerdict;
+use trace::Trace;
 
 /// What happens at a point of virtual time.
 #[derive(Debug)]
@@ -41,7 +47,7 @@ enum Event {
     Flush {
         site: usize,
         life: u32,
-        write: suq::engine::WriteId,
+        write: WriteId,
     },
     /// Something arrives over the network.
     Delivery(Delivery),
@@ -50,13 +56,41 @@ enum Event {
         site: usize,
         life: u32,
     },
-    /// A document is published at a random site that is up.
+    /// A document is published at a random site that is up, perhaps on one side of a
+    /// partition.
     Publish {
         number: usize,
+        document: Arc<[u8]>,
+        side: Option<bool>,
     },
     /// A hostile neighbour gossips a forged document.
     Forge {
         number: usize,
+    },
+    /// A lying site shows two documents under one key to different neighbours.
+    Equivocate {
+        pair: usize,
+    },
+    /// A lying site sends too much.
+    Flood {
+        liar: usize,
+    },
+    /// A connection closes.
+    HangUp {
+        a: usize,
+        b: usize,
+    },
+    DiskFull {
+        site: usize,
+        until: Timestamp,
+    },
+    DiskWorks {
+        site: usize,
+    },
+    /// A site gets another policy.
+    Rules {
+        site: usize,
+        blacklist: bool,
     },
     PartitionBegins {
         sites: usize,
@@ -83,7 +117,24 @@ pub struct Outcome {
     pub converged_after: Duration,
     pub gossip_messages: u64,
     pub questions: u64,
+    /// Bytes of reconciliation and of documents that were asked for.
+    pub bytes: u64,
+    /// Entries over time, for plots.
+    pub samples: Vec<Sample>,
 }
+
+/// How many entries the honest sites that are up have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Since the beginning.
+    pub after: Duration,
+    pub least: usize,
+    pub median: usize,
+    pub most: usize,
+}
+
+/// Samples of one run.
+const SAMPLES: u32 = 240;
 
 /// A federation.
 pub struct World {
@@ -91,30 +142,21 @@ pub struct World {
     seed: u64,
     now: Timestamp,
     random: fastrand::Rng,
-    queue: BinaryHeap<Reverse<(Timestamp, u64, usize)>>,
-    /// Events by the last number in the queue's key.
-    events: BTreeMap<usize, Event>,
-    scheduled: usize,
+    /// When events are due, and their numbers.
+    queue: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    events: BTreeMap<u64, Event>,
+    scheduled: u64,
     sites: Vec<Site>,
     network: Network,
     invariants: Invariants,
     trace: Trace,
-}
-
-/// A running digest of everything that happened.
-#[derive(Default)]
-struct Trace {
-    digest: Option<Sha256>,
-    events: u64,
-}
-
-impl Trace {
-    fn add(&mut self, text: &str) {
-        let mut octets = self.digest.map_or_else(Vec::new, |d| d.as_bytes().to_vec());
-        octets.extend_from_slice(text.as_bytes());
-        self.digest = Some(Sha256::of(&octets));
-        self.events += 1;
-    }
+    samples: Vec<Sample>,
+    next_sample: Timestamp,
+    /// Forgeries made so far; no two are equal.
+    forgeries: u64,
+    /// When the last partition ended: bytes sent until then, and documents that
+    /// sites missed.
+    healed: Option<(u64, u64)>,
 }
 
 /// Runs one seed of a scenario.
@@ -122,135 +164,131 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<Outcome, Violation> {
     World::new(scenario.clone(), seed).run()
 }
 
-/// Reads a scenario file of `simulations/scenarios`.
-pub fn scenario(name: &str) -> Scenario {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("simulations/scenarios");
-    Scenario::read(&folder.join(name)).unwrap_or_else(|error| panic!("{error}"))
+/// Where the scenario files are.
+pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/simulations/scenarios");
+
+/// All scenarios, the long ones last.
+pub fn scenarios() -> Vec<Scenario> {
+    let files = std::fs::read_dir(FOLDER).unwrap();
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort_unstable();
+    let read = |path: PathBuf| Scenario::read(&path).unwrap_or_else(|error| panic!("{error}"));
+    let mut scenarios: Vec<Scenario> = paths.into_iter().map(read).collect();
+    scenarios.sort_by_key(|scenario| scenario.long);
+    scenarios
 }
 
 impl World {
     fn new(scenario: Scenario, seed: u64) -> World {
         let mut random = fastrand::Rng::with_seed(seed);
         let network = Network::new(&scenario, &mut random);
-        let skew = scenario.clock_skew_s * 1000;
-        let sites = (0..scenario.sites)
-            .map(|n| {
-                let byzantine = n >= scenario.sites - scenario.byzantine_sites;
-                let blacklisting = n < scenario.blacklisting_sites;
-                let mut site = Site::new(n, blacklisting, random.i64(-skew..=skew));
-                site.byzantine = byzantine;
-                site
-            })
-            .collect();
+        let sites = (0..scenario.sites).map(|n| {
+            let drift = scenario.clock_skew_s * 1000;
+            let hours = scenario.clocks.as_ref().filter(|clocks| n < clocks.sites);
+            let sign = if n % 2 == 0 { 1 } else { -1 };
+            let wrong = hours.map_or(0, |clocks| sign * clocks.hours * 3_600_000);
+            let mut site = Site::new(n, wrong + random.i64(-drift..=drift));
+            site.byzantine = scenario.is_byzantine(n);
+            site.blacklisting = n < scenario.blacklisting_sites;
+            site
+        });
         let mut world = World {
             seed,
             now: EPOCH,
+            sites: sites.collect(),
             random,
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
             scheduled: 0,
-            sites,
             network,
             invariants: Invariants::new(&scenario),
             trace: Trace::default(),
+            samples: Vec::new(),
+            next_sample: EPOCH,
+            forgeries: 0,
+            healed: None,
             scenario,
         };
         world.plan();
         world
     }
 
-    /// Puts everything the scenario foresees into the queue.
-    fn plan(&mut self) {
-        for site in 0..self.sites.len() {
-            self.start(site);
-        }
-        let until = self.scenario.publish_until_s * 1000;
-        for number in 0..self.scenario.documents {
-            let at = self.random.u64(1000..until);
-            self.at(EPOCH.plus(Duration::from_millis(at)), Event::Publish { number });
-        }
-        for number in 0..self.scenario.forgeries {
-            let at = self.random.u64(1000..until);
-            self.at(EPOCH.plus(Duration::from_millis(at)), Event::Forge { number });
-        }
-        for partition in self.scenario.partition.clone() {
-            let Partition { sites, one_way, .. } = partition;
-            let begin = Event::PartitionBegins { sites, one_way };
-            self.at(EPOCH.plus(Duration::from_secs(partition.from_s)), begin);
-            self.at(EPOCH.plus(Duration::from_secs(partition.to_s)), Event::PartitionEnds);
-        }
-        if let Some(Churn { every_s, down_s }) = self.scenario.churn.clone() {
-            let down = Duration::from_secs(down_s);
-            for at in (every_s..self.scenario.publish_until_s).step_by(every_s as usize) {
-                let at = EPOCH.plus(Duration::from_secs(at));
-                self.at(at, Event::Crash { site: None, down });
-            }
-        }
-        for crash in self.scenario.crash.clone() {
-            if let Some(at) = crash.at_s {
-                let down = Duration::from_secs(crash.down_s);
-                self.at(EPOCH.plus(Duration::from_secs(at)), Event::Crash { site: None, down });
-            }
-        }
-    }
-
     fn run(mut self) -> Result<Outcome, Violation> {
         let disturbed_until = self.last_disturbance();
         let horizon = EPOCH.plus(Duration::from_secs(self.scenario.horizon_s));
-        while let Some(Reverse((at, _, number))) = self.queue.pop() {
+        while let Some(Reverse((at, number))) = self.queue.pop() {
             let Some(event) = self.events.remove(&number) else { continue };
             if at > horizon {
                 break;
             }
             self.now = self.now.max(at);
+            self.sample(disturbed_until);
             self.happen(event)?;
-            if self.now > disturbed_until && self.invariants.is_dirty() {
-                let missing = self.invariants.divergence(&self.sites, &self.network);
-                if missing.is_none() {
-                    return Ok(self.outcome(disturbed_until));
-                }
+            if self.now > disturbed_until
+                && self.invariants.take_dirty()
+                && self.invariants.divergence(&self.sites).is_none()
+            {
+                return self.outcome(disturbed_until);
             }
         }
-        let what = self.invariants.divergence(&self.sites, &self.network);
-        match what {
-            None => Ok(self.outcome(disturbed_until)),
-            Some(what) => Err(self.violation(3, what)),
+        match self.invariants.divergence(&self.sites) {
+            None => self.outcome(disturbed_until),
+            Some(what) => Err(self.violation((3, what))),
         }
     }
 
-    fn outcome(&self, disturbed_until: Timestamp) -> Outcome {
-        Outcome {
+    fn outcome(mut self, disturbed_until: Timestamp) -> Result<Outcome, Violation> {
+        self.sent_little_enough().map_err(|broken| self.violation(broken))?;
+        self.next_sample = self.now;
+        self.sample(disturbed_until);
+        Ok(Outcome {
             seed: self.seed,
-            trace: self.trace.digest.unwrap_or(Sha256::of(b"")),
+            trace: self.trace.digest(),
             events: self.trace.events,
             converged_after: self.now.since(disturbed_until),
             gossip_messages: self.network.gossip_messages,
             questions: self.network.questions,
+            bytes: self.network.bytes,
+            samples: self.samples,
+        })
+    }
+
+    /// After a long split: what it took to heal it has a bound.
+    fn sent_little_enough(&self) -> Result<(), Broken> {
+        let (Some(bulk), Some((before, missing))) = (&self.scenario.bulk, self.healed) else {
+            return Ok(());
+        };
+        let sent = self.network.bytes - before;
+        if sent > bulk.bytes_per_missing * missing {
+            return Err((6, format!("{sent} bytes were sent for {missing} missing documents")));
         }
+        Ok(())
     }
 
-    fn last_disturbance(&self) -> Timestamp {
-        let publications = self.scenario.publish_until_s;
-        let partitions = self.scenario.partition.iter().map(|partition| partition.to_s);
-        let crashes = self
-            .scenario
-            .crash
-            .iter()
-            .map(|crash| crash.at_s.unwrap_or(self.scenario.publish_until_s) + crash.down_s);
-        let churn = self.scenario.churn.iter().map(|churn| publications + churn.down_s);
-        let last = partitions.chain(crashes).chain(churn).max().unwrap_or(0).max(publications);
-        EPOCH.plus(Duration::from_secs(last))
+    fn sample(&mut self, disturbed_until: Timestamp) {
+        if self.now < self.next_sample {
+            return;
+        }
+        // The disturbances take most of the picture.
+        let step = disturbed_until.since(EPOCH) * 5 / 4 / SAMPLES;
+        self.next_sample = self.now.plus(step);
+        let honest = self.sites.iter().filter(|site| site.is_up() && !site.byzantine);
+        let mut counts: Vec<usize> = honest.map(|site| site.disk.admitted_count()).collect();
+        counts.sort_unstable();
+        let (Some(least), Some(most)) = (counts.first(), counts.last()) else { return };
+        let (least, median, most) = (*least, counts[counts.len() / 2], *most);
+        self.samples.push(Sample { after: self.now.since(EPOCH), least, median, most });
     }
 
-    fn violation(&self, invariant: u8, what: String) -> Violation {
-        Violation { seed: self.seed, at: self.now, invariant, what }
+    fn violation(&self, (invariant, what): Broken) -> Violation {
+        let scenario = self.scenario.name.clone();
+        Violation { scenario, seed: self.seed, at: self.now, invariant, what }
     }
 
     fn at(&mut self, time: Timestamp, event: Event) {
-        let number = self.scheduled;
         self.scheduled += 1;
-        self.events.insert(number, event);
-        self.queue.push(Reverse((time, number as u64, number)));
+        self.events.insert(self.scheduled, event);
+        self.queue.push(Reverse((time, self.scheduled)));
     }
 
     fn after(&mut self, range_ms: [u64; 2], event: Event) {
@@ -268,20 +306,27 @@ impl World {
                 self.feed(site, Input::Tick)?;
             }
             Event::Flush { site, life, write } if self.sites[site].is_alive(life) => {
-                if self.sites[site].disk.flush(write) {
-                    self.invariants.flushed(&self.sites[site]).map_err(|w| self.violation(1, w))?;
-                    self.feed(site, Input::Stored { write, result: Ok(()) })?;
-                }
+                self.flush(site, write)?;
             }
             Event::Input { .. } | Event::Tick { .. } | Event::Flush { .. } => {}
             Event::Delivery(delivery) => self.deliver(delivery)?,
-            Event::Publish { number } => self.publish(number)?,
+            Event::Publish { number, document, side } => self.publish(number, document, side)?,
             Event::Forge { number } => {
                 let site = self.random.usize(0..self.sites.len());
-                self.gossip_to(site, None, Arc::clone(&LIBRARY.forgeries[number]));
+                self.gossip_to(site, Arc::clone(&LIBRARY.forgeries[number]));
             }
+            Event::Equivocate { pair } => self.equivocate(pair),
+            Event::Flood { liar } => {
+                if let Some(flood) = self.scenario.flood.clone() {
+                    self.flood(liar, &flood);
+                }
+            }
+            Event::HangUp { a, b } => self.hang_up(a, b)?,
+            Event::DiskFull { site, until } => self.sites[site].full_until = Some(until),
+            Event::DiskWorks { site } => self.sites[site].full_until = None,
+            Event::Rules { site, blacklist } => self.change_rules(site, blacklist)?,
             Event::PartitionBegins { sites, one_way } => self.cut(sites, one_way)?,
-            Event::PartitionEnds => self.network.cut_off.clear(),
+            Event::PartitionEnds => self.heal(),
             Event::Crash { site, down } => self.crash(site, down)?,
             Event::Restart { site } => self.start(site),
         }
@@ -290,14 +335,41 @@ impl World {
 
     /// Lets a site's engine take one input, and does what it asks for.
     fn feed(&mut self, site: usize, input: Input) -> Result<(), Violation> {
-        self.trace.add(&format!("{} {site} {}", self.now.millis(), site::label(&input)));
+        self.trace.add(&format!("{} {site} {}", self.now.millis(), trace::label(&input)));
+        let pending = self.sites[site].engine().map(|engine| engine.pending());
+        let before = pending.filter(|_| matches!(input, Input::Answered { .. }));
         let effects = self.sites[site].handle(input, self.now);
+        let here = &self.sites[site];
+        let answered = before.map_or(Ok(()), |before| self.invariants.answered(here, before));
+        let bounded = answered.and_then(|()| self.invariants.bounded(here));
+        bounded.map_err(|broken| self.violation(broken))?;
         for effect in effects {
-            self.trace.add(&site::effect_label(&effect));
+            self.trace.add(&trace::effect_label(&effect));
+            let checked = self.check(site, &effect);
+            checked.map_err(|broken| self.violation(broken))?;
             self.carry_out(site, effect)?;
         }
         self.schedule_tick(site);
         Ok(())
+    }
+
+    /// What a site does must keep what was promised.
+    fn check(&mut self, site: usize, effect: &Effect) -> Result<(), Broken> {
+        let hostile = |peer| self.is_hostile(peer);
+        let here = &self.sites[site];
+        match effect {
+            Effect::Announce { document } => self.invariants.passed_on(here, document),
+            Effect::Reply { reply, .. } => self.invariants.replied(here, self.now, reply),
+            Effect::Answer { response, .. } => self.invariants.served(here, response),
+            Effect::Alert(alert) => {
+                self.invariants.alerted(here, alert);
+                Ok(())
+            }
+            Effect::Disconnect { peer } => {
+                self.invariants.broke_with(here, network::number(*peer), hostile(*peer))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn schedule_tick(&mut self, site: usize) {
@@ -321,14 +393,17 @@ impl World {
             }
             Effect::Store { write, records } => {
                 self.sites[site].disk.write(write, records);
-                self.after(self.scenario.flush_ms, Event::Flush { site, life, write });
+                let [least, most] = self.scenario.flush_ms(site);
+                let wait = Duration::from_millis(self.random.u64(least..=most));
+                // One thread writes, in order.
+                let done = self.now.plus(wait).max(self.sites[site].flushed_at);
+                self.sites[site].flushed_at = done;
+                self.at(done, Event::Flush { site, life, write });
             }
             Effect::Load { load, ids } => {
                 let documents = self.sites[site].load(&ids);
-                self.after(
-                    [1, 5],
-                    Event::Input { site, life, input: Input::Loaded { load, documents } },
-                );
+                let input = Input::Loaded { load, documents };
+                self.after([1, 5], Event::Input { site, life, input });
             }
             Effect::Announce { document } => {
                 // Gossip passes a message on once.
@@ -337,17 +412,21 @@ impl World {
                 }
             }
             Effect::Judge { gossip, verdict } => {
-                if let Some((from, document)) = self.sites[site].judged(gossip, verdict) {
-                    self.invariants
-                        .passed_on(&self.sites[site], &document)
-                        .map_err(|what| self.violation(4, what))?;
-                    self.pass_on(site, from, &document);
+                let Some((from, document)) = self.sites[site].judged(gossip) else {
+                    return Ok(());
+                };
+                let here = &self.sites[site];
+                let checked = match verdict {
+                    GossipVerdict::Accept => self.invariants.passed_on(here, &document),
+                    GossipVerdict::Reject => self.invariants.rejected(here, from, self.now),
+                    GossipVerdict::Ignore => Ok(()),
+                };
+                checked.map_err(|broken| self.violation(broken))?;
+                if verdict == GossipVerdict::Accept {
+                    self.pass_on(site, Some(from), &document);
                 }
             }
-            Effect::Reply { call, reply } => {
-                self.invariants
-                    .replied(site, &self.sites[site], &reply)
-                    .map_err(|what| self.violation(4, what))?;
+            Effect::Reply { call, .. } => {
                 self.sites[site].calls.remove(&call);
             }
             Effect::Alert(_) => {}
@@ -356,53 +435,17 @@ impl World {
         Ok(())
     }
 
-    fn publish(&mut self, number: usize) -> Result<(), Violation> {
-        // What is published at a hostile site may be lost.
-        let honest = |n: &usize| self.sites[*n].is_up() && !self.sites[*n].byzantine;
-        let up: Vec<usize> = (0..self.sites.len()).filter(honest).collect();
-        let site = up[self.random.usize(0..up.len())];
-        let call = CallId(number as u64);
-        self.sites[site].calls.insert(call);
-        let document = Arc::clone(&LIBRARY.documents[number]);
-        self.feed(site, Input::Publish { call, document })?;
-        let crash = self.scenario.crash.iter().find(|crash| crash.at_publication == Some(number));
-        if let Some(crash) = crash {
-            let down = Duration::from_secs(crash.down_s);
-            // Within the time a verification and a flush take.
-            self.after([1, self.scenario.flush_ms[1]], Event::Crash { site: Some(site), down });
+    fn flush(&mut self, site: usize, write: WriteId) -> Result<(), Violation> {
+        if self.sites[site].full_until.is_some() {
+            if self.sites[site].disk.refuse(write) {
+                let result = Err("no space left on the device".to_owned());
+                self.feed(site, Input::Stored { write, result })?;
+            }
+        } else if self.sites[site].disk.flush(write) {
+            let checked = self.invariants.flushed(&self.sites[site]);
+            checked.map_err(|broken| self.violation(broken))?;
+            self.feed(site, Input::Stored { write, result: Ok(()) })?;
         }
         Ok(())
-    }
-
-    fn crash(&mut self, site: Option<usize>, down: Duration) -> Result<(), Violation> {
-        let site = site.unwrap_or_else(|| self.random.usize(0..self.sites.len()));
-        if !self.sites[site].is_up() {
-            return Ok(());
-        }
-        self.sites[site].crash();
-        self.invariants.flushed(&self.sites[site]).map_err(|what| self.violation(5, what))?;
-        self.hang_up_all(site)?;
-        self.at(self.now.plus(down), Event::Restart { site });
-        Ok(())
-    }
-
-    fn start(&mut self, site: usize) {
-        let peers = self.network.neighbours(site);
-        let seed = self.random.u64(..);
-        self.sites[site].start(&peers, seed);
-        let life = self.sites[site].life;
-        self.after([0, 100], Event::Input { site, life, input: Input::Tick });
-    }
-
-    /// Honest sites of the same policy that are up.
-    pub fn camps(sites: &[Site]) -> [BTreeSet<usize>; 2] {
-        let camp = |blacklisting: bool| {
-            let fits = |n: &usize| {
-                let site = &sites[*n];
-                site.blacklisting == blacklisting && site.is_up() && !site.byzantine
-            };
-            (0..sites.len()).filter(fits).collect()
-        };
-        [camp(false), camp(true)]
     }
 }

@@ -8,6 +8,7 @@ use suq::engine::{AskId, Effect, Input, QuestionId};
 use suq::model::Peer;
 use suq::wire::{Request, Response};
 
+use super::site::NOBODY;
 use super::{Event, Scenario, Violation, World};
 
 /// How long a site waits for an answer that is lost.
@@ -16,7 +17,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Something on a link.
 #[derive(Debug)]
 pub enum Delivery {
-    Gossip { from: Option<usize>, to: usize, document: Arc<[u8]> },
+    Gossip { from: Option<usize>, to: usize, document: Arc<[u8]>, again: bool },
     Question { from: usize, to: usize, ask: AskId, life: u32, request: Request },
     Answer { from: usize, to: usize, ask: AskId, life: u32, response: Response },
     Dial { from: usize, to: usize, life: u32 },
@@ -26,7 +27,7 @@ pub enum Delivery {
 pub struct Network {
     /// Whom each site knows.
     links: Vec<BTreeSet<usize>>,
-    /// Open connections, smaller number first.
+    /// Open connections, in both directions.
     connections: BTreeSet<(usize, usize)>,
     /// Sites on the far side of a partition.
     pub cut_off: BTreeSet<usize>,
@@ -39,6 +40,8 @@ pub struct Network {
     question_ids: u64,
     pub gossip_messages: u64,
     pub questions: u64,
+    /// Bytes of frames and documents in questions and answers.
+    pub bytes: u64,
 }
 
 /// The name of a simulated site.
@@ -55,27 +58,22 @@ pub fn number(peer: Peer) -> usize {
     u64::from_be_bytes(bytes) as usize
 }
 
-fn pair(a: usize, b: usize) -> (usize, usize) {
-    (a.min(b), a.max(b))
-}
-
 impl Network {
     pub fn new(scenario: &Scenario, random: &mut fastrand::Rng) -> Network {
         let count = scenario.sites;
         let mut links = vec![BTreeSet::new(); count];
-        for (site, known) in links.iter_mut().enumerate() {
-            // A ring of each policy keeps sites of equal policy connected.
-            let boundary = scenario.blacklisting_sites;
-            let next = match site + 1 {
-                next if next == boundary => 0,
-                next if next == count => boundary,
-                next => next,
-            };
-            known.insert(next);
+        // A ring of each policy keeps honest sites of equal policy connected, even
+        // where everyone else lies.
+        let kind =
+            |site: &usize| (scenario.is_byzantine(*site), scenario.blacklists_in_the_end(*site));
+        for site in 0..count {
+            let ring: Vec<usize> = (0..count).filter(|n| kind(n) == kind(&site)).collect();
+            let place = ring.iter().position(|n| *n == site).unwrap_or(0);
+            links[site].insert(ring[(place + 1) % ring.len()]);
             for _ in 0..scenario.links / 2 {
-                known.insert(random.usize(0..count));
+                links[site].insert(random.usize(0..count));
             }
-            known.remove(&site);
+            links[site].remove(&site);
         }
         Network {
             links,
@@ -87,6 +85,7 @@ impl Network {
             question_ids: 0,
             gossip_messages: 0,
             questions: 0,
+            bytes: 0,
         }
     }
 
@@ -99,13 +98,22 @@ impl Network {
         if self.one_way { from && !to } else { from != to }
     }
 
-    fn connected(&self, site: usize) -> Vec<usize> {
-        let other = |(a, b): &(usize, usize)| match (*a == site, *b == site) {
-            (true, _) => Some(*b),
-            (_, true) => Some(*a),
-            _ => None,
-        };
-        self.connections.iter().filter_map(other).collect()
+    pub fn connected(&self, site: usize) -> Vec<usize> {
+        self.connections.range((site, 0)..=(site, usize::MAX)).map(|(_, other)| *other).collect()
+    }
+
+    fn are_connected(&self, a: usize, b: usize) -> bool {
+        self.connections.contains(&(a, b))
+    }
+
+    fn connect(&mut self, a: usize, b: usize) -> bool {
+        self.connections.insert((b, a));
+        self.connections.insert((a, b))
+    }
+
+    fn disconnect(&mut self, a: usize, b: usize) -> bool {
+        self.connections.remove(&(b, a));
+        self.connections.remove(&(a, b))
     }
 }
 
@@ -121,16 +129,19 @@ impl World {
                 let event = Event::Input { site, life, input: failed };
                 self.at(self.now.plus(ANSWER_TIMEOUT), event);
                 let to = number(peer);
-                self.transmit(site, to, Delivery::Question { from: site, to, ask, life, request });
+                self.network.bytes += request_bytes(&request);
+                let question = Delivery::Question { from: site, to, ask, life, request };
+                self.transmit(site, to, question, 0);
             }
             Effect::Answer { question, response } => {
                 let open = self.network.open.remove(&question);
-                if let (Some((to, ask, life)), Some(response)) =
+                if let (Some((to, ask, life)), Some((response, wait_ms))) =
                     (open, self.answer_of(site, response))
                 {
                     let from = site;
+                    self.network.bytes += response_bytes(&response);
                     let answer = Delivery::Answer { from, to, ask, life, response };
-                    self.transmit(from, to, answer);
+                    self.transmit(from, to, answer, wait_ms);
                 }
             }
             Effect::Dial { peer, .. } => {
@@ -139,43 +150,58 @@ impl World {
                 self.after(self.scenario.latency_ms, Event::Delivery(dial));
             }
             Effect::Disconnect { peer } => {
-                self.network.connections.remove(&pair(site, number(peer)));
+                self.at(self.now, Event::HangUp { a: site, b: number(peer) });
             }
             _ => {}
         }
     }
 
-    fn transmit(&mut self, from: usize, to: usize, delivery: Delivery) {
-        let connected = self.network.connections.contains(&pair(from, to));
-        if connected && self.random.f64() >= self.scenario.loss {
-            self.after(self.scenario.latency_ms, Event::Delivery(delivery));
+    /// Puts something on a link, which may lose it or bring it twice.
+    pub(super) fn transmit(&mut self, from: usize, to: usize, delivery: Delivery, wait_ms: u64) {
+        if !self.network.are_connected(from, to) || self.random.f64() < self.scenario.loss {
+            return;
         }
+        let [least, most] = self.scenario.latency_ms;
+        let range = [least + wait_ms, most + wait_ms];
+        if self.random.f64() < self.scenario.duplicated
+            && let Some(copy) = delivery.copy()
+        {
+            self.after(range, Event::Delivery(copy));
+        }
+        self.after(range, Event::Delivery(delivery));
     }
 
     /// Gossips a document to every connected site but the one it came from.
     pub(super) fn forward(&mut self, site: usize, from: Option<Peer>, document: &Arc<[u8]>) {
         for to in self.network.connected(site) {
             if from.map(number) != Some(to) {
-                self.network.gossip_messages += 1;
-                let document = Arc::clone(document);
-                self.transmit(site, to, Delivery::Gossip { from: Some(site), to, document });
+                self.gossip(site, to, document);
             }
         }
     }
 
+    pub(super) fn gossip(&mut self, from: usize, to: usize, document: &Arc<[u8]>) {
+        self.network.gossip_messages += 1;
+        let document = Arc::clone(document);
+        let gossip = Delivery::Gossip { from: Some(from), to, document, again: false };
+        self.transmit(from, to, gossip, 0);
+    }
+
     /// A document from nowhere: a hostile neighbour.
-    pub(super) fn gossip_to(&mut self, to: usize, from: Option<usize>, document: Arc<[u8]>) {
-        let gossip = Delivery::Gossip { from, to, document };
+    pub(super) fn gossip_to(&mut self, to: usize, document: Arc<[u8]>) {
+        let gossip = Delivery::Gossip { from: None, to, document, again: false };
         self.after(self.scenario.latency_ms, Event::Delivery(gossip));
     }
 
     pub(super) fn deliver(&mut self, delivery: Delivery) -> Result<(), Violation> {
         match delivery {
-            Delivery::Gossip { from, to, document } => {
-                if from.is_some_and(|from| self.network.is_cut(from, to)) {
+            Delivery::Gossip { from, to, document, again } => {
+                let arrives =
+                    |from| !self.network.is_cut(from, to) && self.network.are_connected(from, to);
+                if !from.is_none_or(arrives) {
                     return Ok(());
                 }
-                match self.sites[to].hear(from.map(peer), &document) {
+                match self.sites[to].hear(from.map_or(NOBODY, peer), &document, again) {
                     Some(input) => self.feed(to, input),
                     None => Ok(()),
                 }
@@ -207,7 +233,7 @@ impl World {
         if self.network.is_cut(from, to) || !self.sites[to].is_up() {
             return self.feed(from, Input::DialFailed { peer: peer(to) });
         }
-        if self.network.connections.insert(pair(from, to)) {
+        if self.network.connect(from, to) {
             self.feed(from, Input::Connected { peer: peer(to) })?;
             self.feed(to, Input::Connected { peer: peer(from) })?;
         }
@@ -225,7 +251,7 @@ impl World {
         }
         let cut: Vec<(usize, usize)> = self.network.connections.iter().copied().collect();
         for (a, b) in cut {
-            if self.network.is_cut(a, b) {
+            if a < b && self.network.is_cut(a, b) {
                 self.hang_up(a, b)?;
             }
         }
@@ -240,9 +266,60 @@ impl World {
         Ok(())
     }
 
-    fn hang_up(&mut self, a: usize, b: usize) -> Result<(), Violation> {
-        self.network.connections.remove(&pair(a, b));
+    pub(super) fn hang_up(&mut self, a: usize, b: usize) -> Result<(), Violation> {
+        if !self.network.disconnect(a, b) {
+            return Ok(());
+        }
         self.feed(a, Input::Disconnected { peer: peer(b) })?;
         self.feed(b, Input::Disconnected { peer: peer(a) })
+    }
+}
+
+impl Delivery {
+    /// The same once more; connections are made once.
+    fn copy(&self) -> Option<Delivery> {
+        match self {
+            Delivery::Gossip { from, to, document, .. } => Some(Delivery::Gossip {
+                from: *from,
+                to: *to,
+                document: Arc::clone(document),
+                again: true,
+            }),
+            Delivery::Question { from, to, ask, life, request } => Some(Delivery::Question {
+                from: *from,
+                to: *to,
+                ask: *ask,
+                life: *life,
+                request: request.clone(),
+            }),
+            Delivery::Answer { from, to, ask, life, response } => Some(Delivery::Answer {
+                from: *from,
+                to: *to,
+                ask: *ask,
+                life: *life,
+                response: response.clone(),
+            }),
+            Delivery::Dial { .. } => None,
+        }
+    }
+}
+
+fn request_bytes(request: &Request) -> u64 {
+    match request {
+        Request::Reconcile(frame) => frame.len() as u64,
+        Request::Documents(ids) => 32 * ids.len() as u64,
+        Request::List(_) => 40,
+        Request::Holdings(_) | Request::Members(_) => 0,
+    }
+}
+
+fn response_bytes(response: &Response) -> u64 {
+    match response {
+        Response::Reconcile(frame) => frame.len() as u64,
+        Response::Documents { documents, .. } => {
+            documents.iter().map(|document| document.octets.len() as u64).sum()
+        }
+        Response::List { ids, .. } => ids.len() as u64,
+        Response::Holdings(_) | Response::Members(_) | Response::Error { .. } => 0,
     }
 }

@@ -1,12 +1,10 @@
 //! One simulated site: an engine, a disk, and what is lost in a crash.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::sync::Arc;
 
 use suq::engine::{CallId, Effect, Engine, GossipId, Input, Rules, Start};
 use suq::model::{ContentId, Peer, Sha256, Timestamp};
-use suq::wire::{GossipVerdict, Request, Response};
 
 use super::disk::Disk;
 use super::documents::{LIBRARY, policy};
@@ -18,28 +16,37 @@ pub struct Site {
     /// It lies.
     pub byzantine: bool,
     /// This site's clock less the true time, in milliseconds.
-    skew_ms: i64,
+    pub skew_ms: i64,
     engine: Option<Engine>,
     pub disk: Disk,
+    /// The disk takes no write before this.
+    pub full_until: Option<Timestamp>,
+    /// When the last write ordered will have been flushed: one thread writes, in order.
+    pub flushed_at: Timestamp,
     /// Counts starts; what was meant for an earlier life is lost.
     pub life: u32,
     pub ticking_at: Option<Timestamp>,
     /// Gossip that was heard since the start.
     pub heard: BTreeSet<Sha256>,
-    waiting_for_verdict: BTreeMap<GossipId, (Option<Peer>, Arc<[u8]>)>,
+    waiting_for_verdict: BTreeMap<GossipId, (Peer, Arc<[u8]>)>,
     gossip_ids: u64,
     pub calls: BTreeSet<CallId>,
 }
 
+/// Whoever is no site: a hostile neighbour from nowhere.
+pub const NOBODY: Peer = Peer::from_key([0xff; 32]);
+
 impl Site {
-    pub fn new(number: usize, blacklisting: bool, skew_ms: i64) -> Site {
+    pub fn new(number: usize, skew_ms: i64) -> Site {
         Site {
             number,
-            blacklisting,
+            blacklisting: false,
             byzantine: false,
             skew_ms,
             engine: None,
             disk: Disk::default(),
+            full_until: None,
+            flushed_at: super::EPOCH,
             life: 0,
             ticking_at: None,
             heard: BTreeSet::new(),
@@ -57,17 +64,17 @@ impl Site {
         self.is_up() && self.life == life
     }
 
+    pub fn rules(&self) -> Rules {
+        rules(self.blacklisting)
+    }
+
     pub fn start(&mut self, peers: &[Peer], seed: u64) {
-        let rules = Rules {
-            policy: Arc::new(policy(self.blacklisting)),
-            anchors: LIBRARY.anchors_digest(),
-        };
         let address = |peer: &Peer| {
             let address = format!("/sim/{}", super::network::number(*peer));
             (*peer, vec![address.parse().unwrap()])
         };
         self.engine = Some(Engine::new(Start {
-            rules,
+            rules: self.rules(),
             judged_under: self.disk.rules,
             known: self.disk.known(),
             peers: peers.iter().map(address).collect(),
@@ -87,8 +94,13 @@ impl Site {
         self.calls.clear();
     }
 
+    /// This site's time.
+    pub fn clock(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.millis() + self.skew_ms)
+    }
+
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
-        let now = Timestamp::from_millis(now.millis() + self.skew_ms);
+        let now = self.clock(now);
         self.engine.as_mut().map(|engine| engine.handle(input, now)).unwrap_or_default()
     }
 
@@ -103,26 +115,22 @@ impl Site {
         ids.iter().filter_map(octets).collect()
     }
 
-    /// A gossip message arrives; none when it was heard before.
-    pub fn hear(&mut self, from: Option<Peer>, document: &Arc<[u8]>) -> Option<Input> {
-        if !self.is_up() || !self.heard.insert(Sha256::of(document)) {
+    /// A gossip message arrives; none when it was heard before. A message that comes
+    /// again late gets past the memory of those that were heard.
+    pub fn hear(&mut self, peer: Peer, document: &Arc<[u8]>, again: bool) -> Option<Input> {
+        let is_new = self.is_up() && self.heard.insert(Sha256::of(document));
+        if !self.is_up() || !(is_new || again) {
             return None;
         }
         self.gossip_ids += 1;
         let gossip = GossipId(self.gossip_ids);
-        self.waiting_for_verdict.insert(gossip, (from, Arc::clone(document)));
-        let peer = from.unwrap_or(Peer::from_key([0xff; 32]));
+        self.waiting_for_verdict.insert(gossip, (peer, Arc::clone(document)));
         Some(Input::Heard { peer, gossip, document: Arc::clone(document) })
     }
 
-    /// A verdict on a gossip message: what to pass on, and who sent it.
-    pub fn judged(
-        &mut self,
-        gossip: GossipId,
-        verdict: GossipVerdict,
-    ) -> Option<(Option<Peer>, Arc<[u8]>)> {
-        let waiting = self.waiting_for_verdict.remove(&gossip)?;
-        (verdict == GossipVerdict::Accept).then_some(waiting)
+    /// The gossip message that a verdict is about, and who sent it.
+    pub fn judged(&mut self, gossip: GossipId) -> Option<(Peer, Arc<[u8]>)> {
+        self.waiting_for_verdict.remove(&gossip)
     }
 
     pub fn engine(&self) -> Option<&Engine> {
@@ -130,55 +138,8 @@ impl Site {
     }
 }
 
-/// One line for the trace.
-pub fn label(input: &Input) -> String {
-    match input {
-        Input::Publish { document, .. } => format!("publish {}", Sha256::of(document)),
-        Input::Heard { peer, document, .. } => format!("heard {peer} {}", Sha256::of(document)),
-        Input::Verified { job, outcome, .. } => format!("verified {job:?} {}", outcome.is_ok()),
-        Input::Answered { ask, answer } => match answer {
-            Ok(response) => format!("answered {ask:?} {}", response_label(response)),
-            Err(reason) => format!("unanswered {ask:?} {reason}"),
-        },
-        Input::Loaded { load, documents } => format!("loaded {load:?} {}", documents.len()),
-        Input::Question { peer, request, .. } => {
-            format!("question {peer} {}", request_label(request))
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-/// One line for the trace.
-pub fn effect_label(effect: &Effect) -> String {
-    match effect {
-        Effect::Verify { job, document } => format!("verify {job:?} {}", Sha256::of(document)),
-        Effect::Announce { document } => format!("announce {}", Sha256::of(document)),
-        Effect::Store { write, records } => format!("store {write:?} {}", records.len()),
-        Effect::Ask { ask, peer, request } => {
-            format!("ask {ask:?} {peer} {}", request_label(request))
-        }
-        Effect::Answer { question, response } => {
-            format!("answer {question:?} {}", response_label(response))
-        }
-        other => format!("{other:?}"),
-    }
-}
-
-fn request_label(request: &Request) -> String {
-    match request {
-        Request::Reconcile(frame) => format!("reconcile {}", Sha256::of(frame)),
-        Request::Documents(ids) => ids.iter().fold("documents".to_owned(), |mut text, id| {
-            let _ = write!(text, " {id}");
-            text
-        }),
-        other => format!("{other:?}"),
-    }
-}
-
-fn response_label(response: &Response) -> String {
-    match response {
-        Response::Reconcile(frame) => format!("reconcile {}", Sha256::of(frame)),
-        Response::Documents { documents, more } => format!("documents {} {more}", documents.len()),
-        other => format!("{other:?}"),
-    }
+/// What a site allows.
+pub fn rules(blacklisting: bool) -> Rules {
+    let policy = Arc::new(policy(blacklisting));
+    Rules { policy, anchors: LIBRARY.anchors_digest() }
 }

@@ -1,7 +1,7 @@
 //! Asking the running node, or the store when none runs.
 
 use crate::home::{Home, locate};
-use crate::node::{Answer, Call, Catalogue, ControlError, Progress, ask};
+use crate::node::{Answer, Call, Catalogue, ControlError, ask};
 
 use super::output::now;
 use super::{Common, Exit};
@@ -25,11 +25,7 @@ pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, Exit> {
 }
 
 /// Asks the node of a home; without one, answers from the store what it can.
-pub(super) fn call(
-    home: &Home,
-    call: &Call,
-    progress: impl FnMut(Progress),
-) -> Result<Answer, Exit> {
+pub(super) fn call(home: &Home, call: &Call, progress: impl FnMut(Answer)) -> Result<Answer, Exit> {
     let answer = match block_on(ask(home, call, progress))? {
         Err(ControlError::NoNode) if call.needs_no_node() => {
             Catalogue::open(home)?.answer(call, now())

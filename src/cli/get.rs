@@ -31,8 +31,10 @@ impl Get {
         let home = ask::home(common)?;
         let bar = bytes_bar(0, "fetching");
         let answer = ask::call(&home, &Call::Get(self.image), |progress| {
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
+            if let Answer::Progress(progress) = progress {
+                bar.set_length(progress.total);
+                bar.set_position(progress.done);
+            }
         });
         bar.finish_and_clear();
         let image = match answer? {

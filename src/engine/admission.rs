@@ -3,45 +3,18 @@
 //! A document is verified once, however many peers send it at the same time;
 //! everyone who sent it waits on the same [`Candidate`].
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::limits::{
-    CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING,
-    MAX_WAITING_PER_PEER, RESERVED_FOR_CALLS,
-};
+use super::limits::{CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS, MAX_WRITING};
+use super::queue::{Candidate, Found, Origin};
 use super::{
-    Alert, CallId, Effect, Engine, GossipId, JobId, Known, Record, Reply, Standing, Written,
+    Alert, CallId, ChangeKind, Effect, Engine, GossipId, JobId, Known, Record, Reply, Standing,
+    Written,
 };
 use crate::manifest::{Trust, Verified};
 use crate::model::{ContentId, EntryKey, Peer, Sha256, Timestamp};
 use crate::policy::{Context, Purpose, Verdict};
 use crate::wire::{GossipVerdict, MAX_DOCUMENT_BYTES, RefusalRecord};
-
-/// Who brought a document and waits for its fate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A call at this site.
-    Call(CallId),
-    /// A gossip message.
-    Gossip(Peer, GossipId),
-    /// The answer to our request for this content id.
-    Sync(Peer, ContentId),
-    /// An entry that is judged again because the rules changed.
-    Rejudge(ContentId),
-    /// Its time has come.
-    Held,
-}
-
-/// A document and everyone who waits for its fate.
-#[derive(Debug)]
-struct Candidate {
-    document: Arc<[u8]>,
-    /// Of the document: comparing many long documents that differ only at their
-    /// ends would cost more than verifying them.
-    digest: Sha256,
-    origins: Vec<Origin>,
-}
 
 /// A judged document whose record is being written.
 #[derive(Debug)]
@@ -51,107 +24,46 @@ pub(super) struct Settling {
     document: Arc<[u8]>,
     origins: Vec<Origin>,
     judgement: Judgement,
+    /// The rules that decided.
+    rules: Sha256,
+}
+
+impl Settling {
+    pub(super) fn rules(&self) -> Sha256 {
+        self.rules
+    }
+}
+
+impl Settling {
+    /// Someone else brought the same document meanwhile.
+    fn join(&mut self, origin: Origin) {
+        self.origins.push(origin);
+    }
 }
 
 #[derive(Debug)]
 enum Judgement {
-    Admitted,
+    Admitted { deprecated: bool },
     Refused(Verdict),
 }
 
-/// Documents on their way.
-#[derive(Debug, Default)]
-pub(super) struct Admission {
-    verifying: BTreeMap<JobId, Candidate>,
-    waiting: VecDeque<Candidate>,
-    /// Waiting documents that sync asked for.
-    waiting_for_sync: usize,
-    /// Documents dated ahead, by the time from which they may be judged.
-    held: BTreeMap<(Timestamp, ContentId), Arc<[u8]>>,
-    unverified: u64,
-}
-
-impl Admission {
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.held.keys().next().map(|(due, _)| *due)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.verifying.len() + self.waiting.len()
-    }
-
-    pub(super) fn unverified(&self) -> u64 {
-        self.unverified
-    }
-
-    /// True while sync may ask for more documents.
-    pub(super) fn has_room_for_sync(&self) -> bool {
-        self.waiting_for_sync < MAX_SYNC_WAITING
-    }
-
-    /// True when the document is here and waits for its time.
-    pub(super) fn holds(&self, id: &ContentId) -> bool {
-        self.held.keys().any(|(_, held)| held == id)
-    }
-
-    /// Adds a document to the line; gives its origin back when there is no room.
-    pub(super) fn enqueue(&mut self, document: Arc<[u8]>, origin: Origin) -> Result<(), Origin> {
-        let digest = Sha256::of(&document);
-        let same = |candidate: &&mut Candidate| candidate.digest == digest;
-        if let Some(candidate) = self.verifying.values_mut().chain(&mut self.waiting).find(same) {
-            candidate.origins.push(origin);
-            return Ok(());
+impl Judgement {
+    fn change(&self) -> ChangeKind {
+        match self {
+            Judgement::Admitted { deprecated: false } => ChangeKind::Admitted,
+            Judgement::Admitted { deprecated: true } => ChangeKind::Deprecated,
+            Judgement::Refused(_) => ChangeKind::Refused,
         }
-        let has_room = match origin {
-            Origin::Gossip(peer, _) => self.has_room_for(peer),
-            Origin::Call(_) => self.waiting.len() < MAX_WAITING,
-            Origin::Sync(..) | Origin::Rejudge(_) | Origin::Held => true,
-        };
-        if !has_room {
-            return Err(origin);
-        }
-        let candidate = Candidate { document, digest, origins: vec![origin] };
-        self.waiting_for_sync += usize::from(candidate.is_from_sync());
-        self.waiting.push_back(candidate);
-        Ok(())
-    }
-
-    /// True while one more document of this peer's gossip may wait: no peer may take
-    /// all the room, and all peers together leave some to this site's own callers.
-    fn has_room_for(&self, peer: Peer) -> bool {
-        let is_its = |candidate: &&Candidate| matches!(candidate.origins.first(), Some(Origin::Gossip(from, _)) if *from == peer);
-        self.waiting.len() < MAX_WAITING - RESERVED_FOR_CALLS
-            && self.waiting.iter().filter(is_its).count() < MAX_WAITING_PER_PEER
-    }
-
-    fn retry(&mut self, candidate: Candidate) {
-        self.waiting_for_sync += usize::from(candidate.is_from_sync());
-        self.waiting.push_front(candidate);
-    }
-
-    fn next(&mut self) -> Option<Candidate> {
-        if self.verifying.len() >= MAX_VERIFYING {
-            return None;
-        }
-        let candidate = self.waiting.pop_front()?;
-        self.waiting_for_sync -= usize::from(candidate.is_from_sync());
-        Some(candidate)
-    }
-}
-
-impl Candidate {
-    fn is_from_sync(&self) -> bool {
-        matches!(self.origins.first(), Some(Origin::Sync(..)))
     }
 }
 
 impl Engine {
-    pub(super) fn publish(&mut self, call: CallId, document: Arc<[u8]>) {
+    pub(super) fn publish(&mut self, call: CallId, document: Arc<[u8]>, now: Timestamp) {
         if document.len() > MAX_DOCUMENT_BYTES {
             let reason = too_large(document.len());
             return self.reply(call, Reply::Unverified { reason });
         }
-        if self.admission.enqueue(document, Origin::Call(call)).is_err() {
+        if self.take_in(document, Origin::Call(call), now).is_err() {
             self.reply(call, Reply::Busy);
         }
     }
@@ -168,24 +80,82 @@ impl Engine {
         } else if !self.peers.may_gossip(peer, now) {
             // Too fast; what is worth having comes by sync.
             self.judge_gossip(gossip, GossipVerdict::Ignore);
-        } else if self.admission.enqueue(document, Origin::Gossip(peer, gossip)).is_err() {
+        } else if self.take_in(document, Origin::Gossip(peer, gossip), now).is_err() {
             // Not the sender's fault; sync brings the document again.
             self.judge_gossip(gossip, GossipVerdict::Ignore);
         }
     }
 
     /// Takes a document that a peer sent on our request.
-    pub(super) fn received(&mut self, peer: Peer, asked: ContentId, document: Arc<[u8]>) {
+    pub(super) fn received(
+        &mut self,
+        peer: Peer,
+        asked: ContentId,
+        document: Arc<[u8]>,
+        now: Timestamp,
+    ) {
         // Documents that sync asked for always have room: it asks for no more
         // than there is.
-        let _ = self.admission.enqueue(document, Origin::Sync(peer, asked));
+        let _ = self.take_in(document, Origin::Sync(peer, asked), now);
+    }
+
+    /// Has a document judged, unless that was done before; gives its origin back when
+    /// there is no room.
+    fn take_in(
+        &mut self,
+        document: Arc<[u8]>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<(), Origin> {
+        let digest = Sha256::of(&document);
+        let Some(origin) = self.admission.join(&digest, origin) else { return Ok(()) };
+        match self.admission.found(&digest) {
+            Some(Found::Unverified(reason)) => {
+                let reason = Arc::clone(reason);
+                self.discard(vec![origin], &reason, now);
+                Ok(())
+            }
+            // A caller hears every rule that decided, and that takes another look.
+            Some(Found::Verified(id)) if !matches!(origin, Origin::Call(_)) => {
+                let id = *id;
+                match self.settle_known(id, origin, now) {
+                    Some(origin) => self.admission.enqueue(digest, document, origin),
+                    None => Ok(()),
+                }
+            }
+            _ => self.admission.enqueue(digest, document, origin),
+        }
+    }
+
+    /// Answers who brought a document that was verified before; gives the origin back
+    /// when it has to be judged once more, since nothing of it was kept.
+    fn settle_known(&mut self, id: ContentId, origin: Origin, now: Timestamp) -> Option<Origin> {
+        if self.catalogue.standing(&id).is_none() && !self.admission.holds(&id) {
+            let write = self.admission.settling.get(&id);
+            return match write.and_then(|write| self.writes.get_mut(write)) {
+                Some(Written::Document(settling)) => {
+                    settling.join(origin);
+                    None
+                }
+                _ => Some(origin),
+            };
+        }
+        match origin {
+            Origin::Gossip(_, gossip) => self.judge_gossip(gossip, GossipVerdict::Ignore),
+            Origin::Sync(peer, asked) => {
+                self.check_asked(peer, asked, id, now);
+                self.document_settled(peer, asked, None, now);
+            }
+            Origin::Call(_) | Origin::Rejudge(_) | Origin::Held => return Some(origin),
+        }
+        None
     }
 
     pub(super) fn start_verifications(&mut self) {
-        while let Some(candidate) = self.admission.next() {
-            let job = JobId(self.ids.next());
-            self.outbox.push(Effect::Verify { job, document: Arc::clone(&candidate.document) });
-            self.admission.verifying.insert(job, candidate);
+        while self.writes.len() + self.admission.under_way() < MAX_WRITING {
+            let started = self.admission.start(|| JobId(self.ids.next()));
+            let Some((job, document)) = started else { break };
+            self.outbox.push(Effect::Verify { job, document });
         }
     }
 
@@ -195,7 +165,7 @@ impl Engine {
                 break;
             }
             let document = entry.remove();
-            let _ = self.admission.enqueue(document, Origin::Held);
+            let _ = self.admission.enqueue(Sha256::of(&document), document, Origin::Held);
         }
     }
 
@@ -206,14 +176,20 @@ impl Engine {
         anchors: Sha256,
         now: Timestamp,
     ) {
-        let Some(candidate) = self.admission.verifying.remove(&job) else { return };
+        let Some((digest, candidate)) = self.admission.end(job) else { return };
         if anchors != self.rules.anchors {
             // Judged by anchors that no longer hold: once more, before the others.
-            return self.admission.retry(candidate);
+            return self.admission.retry(digest, candidate);
         }
         match outcome {
-            Ok((verified, trust)) => self.judge(candidate, *verified, &trust, now),
-            Err(reason) => self.discard(candidate.origins, &reason, now),
+            Ok((verified, trust)) => {
+                self.admission.remember(digest, Found::Verified(verified.content_id()));
+                self.judge(candidate, *verified, &trust, now);
+            }
+            Err(reason) => {
+                self.admission.remember(digest, Found::Unverified(Arc::from(reason.as_str())));
+                self.discard(candidate.origins, &reason, now);
+            }
         }
     }
 
@@ -231,7 +207,7 @@ impl Engine {
                 }
                 Origin::Sync(peer, asked) => {
                     self.blame(peer, reason, now);
-                    self.document_settled(peer, asked, false, now);
+                    self.document_settled(peer, asked, None, now);
                 }
                 Origin::Rejudge(id) => self.rejudged_as_broken(id, reason),
                 Origin::Held => {}
@@ -246,22 +222,25 @@ impl Engine {
             return self.already_known(candidate, &verified, trust, standing, now);
         }
         let key = verified.manifest().key();
-        if key.created > now.plus(CLOCK_TOLERANCE) && !rejudged {
+        let context = self.admission_context(trust, now);
+        let rules = context.rules;
+        let ahead = key.created > now.plus(CLOCK_TOLERANCE) && !rejudged;
+        // What is refused anyway does not take a place among those that wait.
+        if ahead && self.rules.policy.judge(&verified, &context).is_allowed() {
             return self.hold(candidate, id, &key, now);
         }
-        let context = self.admission_context(trust, now);
         let admitted = self.rules.policy.admit(verified, &context);
         if rejudged {
             let others = candidate.origins.into_iter().filter(|o| *o != Origin::Rejudge(id));
-            let Candidate { document, digest, .. } = candidate;
-            let others = Candidate { document, digest, origins: others.collect() };
-            return self.rejudged(id, key, admitted, others.origins, now);
+            return self.rejudged(id, key, admitted, others.collect(), now);
         }
         let (record, judgement) = match admitted {
             Ok(admitted) => {
                 let from = candidate.origins.iter().find_map(Origin::peer);
                 let admitted = Box::new(admitted);
-                (Record::Entry { admitted, first_seen: now, from }, Judgement::Admitted)
+                let deprecated = admitted.verified().manifest().is_deprecated();
+                let judgement = Judgement::Admitted { deprecated };
+                (Record::Entry { admitted, first_seen: now, from }, judgement)
             }
             Err(verdict) => {
                 let record = refusal_record(&key, &verdict, now);
@@ -269,8 +248,9 @@ impl Engine {
             }
         };
         let Candidate { document, origins, .. } = candidate;
-        let settling = Settling { id, key, document, origins, judgement };
-        self.store(vec![record], Written::Document(Box::new(settling)));
+        let settling = Settling { id, key, document, origins, judgement, rules };
+        let write = self.store(vec![record], Written::Document(Box::new(settling)));
+        self.admission.settling.insert(id, write);
     }
 
     pub(super) fn admission_context<'a>(&self, trust: &'a Trust, now: Timestamp) -> Context<'a> {
@@ -284,12 +264,13 @@ impl Engine {
         result: Result<(), String>,
         now: Timestamp,
     ) {
-        let Settling { id, key, document, origins, judgement } = settling;
+        let Settling { id, key, document, origins, judgement, rules } = settling;
+        self.admission.settling.remove(&id);
         if let Err(reason) = result {
             return self.not_stored(origins, &reason, now);
         }
         let (standing, gossip_verdict) = match &judgement {
-            Judgement::Admitted => (Standing::Admitted, GossipVerdict::Accept),
+            Judgement::Admitted { .. } => (Standing::Admitted, GossipVerdict::Accept),
             Judgement::Refused(verdict) if verdict.is_untrusted() => {
                 (Standing::Untrusted, GossipVerdict::Ignore)
             }
@@ -308,8 +289,14 @@ impl Engine {
             let alert = Alert::Equivocation { key: key.clone(), first, second: id };
             self.outbox.push(Effect::Alert(alert));
         }
-        if !already {
+        // The rules may have changed while the record was being written: then the
+        // refusal was dropped with the others, and the entry is judged again.
+        let is_stale = rules != self.rules.digest();
+        if !already && !(is_stale && standing != Standing::Admitted) {
             self.catalogue.insert(Known { id, key: key.clone(), standing });
+        }
+        if is_stale && standing == Standing::Admitted {
+            self.rejudge.add(id);
         }
         if let Some(forgotten) = self.catalogue.forget_refusal() {
             self.store(vec![Record::ForgetRefusal(forgotten)], Written::Nothing);
@@ -320,7 +307,7 @@ impl Engine {
         for origin in origins {
             match origin {
                 Origin::Call(call) => match &judgement {
-                    Judgement::Admitted => {
+                    Judgement::Admitted { .. } => {
                         self.reply(call, Reply::Published { key: key.clone(), id, already });
                     }
                     Judgement::Refused(verdict) => {
@@ -331,8 +318,8 @@ impl Engine {
                 Origin::Gossip(_, gossip) => self.judge_gossip(gossip, gossip_verdict),
                 Origin::Sync(peer, asked) => {
                     let right = self.check_asked(peer, asked, id, now);
-                    let admitted = right && standing == Standing::Admitted;
-                    self.document_settled(peer, asked, admitted, now);
+                    let change = (right && !already).then_some((&key, judgement.change()));
+                    self.document_settled(peer, asked, change, now);
                 }
                 Origin::Rejudge(_) | Origin::Held => {}
             }
@@ -360,7 +347,7 @@ impl Engine {
                     self.reply(call, Reply::Failed { reason: reason.to_owned() });
                 }
                 Origin::Gossip(_, gossip) => self.judge_gossip(gossip, GossipVerdict::Ignore),
-                Origin::Sync(peer, asked) => self.document_settled(peer, asked, false, now),
+                Origin::Sync(peer, asked) => self.document_settled(peer, asked, None, now),
                 Origin::Rejudge(_) | Origin::Held => {}
             }
         }
@@ -394,7 +381,7 @@ impl Engine {
                 Origin::Gossip(_, gossip) => self.judge_gossip(gossip, GossipVerdict::Ignore),
                 Origin::Sync(peer, asked) => {
                     self.check_asked(peer, asked, id, now);
-                    self.document_settled(peer, asked, false, now);
+                    self.document_settled(peer, asked, None, now);
                 }
                 Origin::Rejudge(_) | Origin::Held => {}
             }
@@ -412,7 +399,7 @@ impl Engine {
             match origin {
                 Origin::Call(call) => self.reply(call, Reply::Waiting { key: key.clone() }),
                 Origin::Gossip(_, gossip) => self.judge_gossip(gossip, GossipVerdict::Ignore),
-                Origin::Sync(peer, asked) => self.document_settled(peer, asked, false, now),
+                Origin::Sync(peer, asked) => self.document_settled(peer, asked, None, now),
                 Origin::Rejudge(_) | Origin::Held => {}
             }
         }
@@ -428,15 +415,6 @@ impl Engine {
 
     fn judge_gossip(&mut self, gossip: GossipId, verdict: GossipVerdict) {
         self.outbox.push(Effect::Judge { gossip, verdict });
-    }
-}
-
-impl Origin {
-    fn peer(&self) -> Option<Peer> {
-        match self {
-            Origin::Gossip(peer, _) | Origin::Sync(peer, _) => Some(*peer),
-            Origin::Call(_) | Origin::Rejudge(_) | Origin::Held => None,
-        }
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Catalogue {
     by_key: BTreeSet<(EntryKey, ContentId)>,
     /// Refusals in the order they came: of the untrusted, and of the others.
     refusals: [VecDeque<ContentId>; 2],
+    /// How many documents have each standing.
+    counts: BTreeMap<Standing, usize>,
     /// Counts every change; a snapshot of an older version is stale.
     version: u64,
 }
@@ -56,7 +58,8 @@ pub(super) struct Catalogue {
 impl Catalogue {
     pub(super) fn insert(&mut self, known: Known) {
         let Known { id, key, standing } = known;
-        self.by_id.insert(id, (key.created, standing));
+        let before = self.by_id.insert(id, (key.created, standing));
+        self.recount(before.map(|(_, before)| before), Some(standing));
         self.in_order.insert((key.created, id));
         match standing {
             Standing::Admitted | Standing::Withdrawn => {
@@ -76,7 +79,8 @@ impl Catalogue {
         }
         let [untrusted, others] = &mut self.refusals;
         let id = untrusted.pop_front().or_else(|| others.pop_front())?;
-        if let Some((created, _)) = self.by_id.remove(&id) {
+        if let Some((created, standing)) = self.by_id.remove(&id) {
+            self.recount(Some(standing), None);
             self.in_order.remove(&(created, id));
         }
         self.version += 1;
@@ -85,7 +89,17 @@ impl Catalogue {
 
     pub(super) fn set_standing(&mut self, id: ContentId, standing: Standing) {
         if let Some((_, current)) = self.by_id.get_mut(&id) {
-            *current = standing;
+            let before = std::mem::replace(current, standing);
+            self.recount(Some(before), Some(standing));
+        }
+    }
+
+    fn recount(&mut self, before: Option<Standing>, after: Option<Standing>) {
+        if let Some(count) = before.and_then(|before| self.counts.get_mut(&before)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(after) = after {
+            *self.counts.entry(after).or_default() += 1;
         }
     }
 
@@ -99,6 +113,8 @@ impl Catalogue {
             }
             kept
         });
+        self.counts.remove(&Standing::Refused);
+        self.counts.remove(&Standing::Untrusted);
         self.version += 1;
     }
 
@@ -124,7 +140,11 @@ impl Catalogue {
     }
 
     pub(super) fn count(&self, standing: Standing) -> usize {
-        self.by_id.values().filter(|(_, found)| *found == standing).count()
+        self.counts.get(&standing).copied().unwrap_or(0)
+    }
+
+    pub(super) fn refusals(&self) -> usize {
+        self.refusals.iter().map(VecDeque::len).sum()
     }
 
     pub(super) fn in_order(&self) -> impl Iterator<Item = (Timestamp, ContentId)> {

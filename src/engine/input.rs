@@ -1,14 +1,13 @@
 //! What happens to the engine.
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
+use super::{
+    AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, SyncReport, WriteId,
+};
 use crate::manifest::{Trust, Verified};
 use crate::membership::{Membership, Proven};
-use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256, Timestamp};
+use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256};
 use crate::policy::{Policy, Verdict};
 use crate::wire::{BlobName, Request, Response};
 
@@ -288,37 +287,4 @@ pub enum Reply {
     },
     /// The node has too much to do.
     Busy,
-}
-
-/// What one reconciliation did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SyncReport {
-    /// With whom.
-    pub peer: Peer,
-    /// Rounds of reconciliation.
-    pub rounds: u32,
-    /// Documents the peer had and this node did not know.
-    pub missing: u64,
-    /// How many of them arrived.
-    pub received: u64,
-    /// How many of those were admitted.
-    pub admitted: u64,
-    /// Why it ended early; none when it is complete.
-    pub failure: Option<String>,
-    /// When it ended.
-    pub ended: Timestamp,
-}
-
-impl fmt::Display for SyncReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} missing, {} received, {} admitted, {} rounds",
-            self.peer, self.missing, self.received, self.admitted, self.rounds
-        )?;
-        match &self.failure {
-            Some(failure) => write!(f, "; ended early: {failure}"),
-            None => Ok(()),
-        }
-    }
 }

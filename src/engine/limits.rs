@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Verifications under way at once. Enough to keep a few cores busy; the rest waits.
-pub(super) const MAX_VERIFYING: usize = 32;
+/// Verifications under way at once: a portion for each of sixteen cores; the rest waits.
+pub(super) const MAX_VERIFYING: usize = 256;
 
 /// Documents waiting for verification that gossip and callers sent. More than
 /// this is refused for now; sync brings it again. At 256 KiB each: 256 MiB at
@@ -26,6 +26,10 @@ pub(super) const GOSSIP_AHEAD: Duration = Duration::from_secs(50);
 /// Sync stops asking for documents while this many of its own wait.
 pub(super) const MAX_SYNC_WAITING: usize = 256;
 
+/// Documents whose octets are remembered with what verifying them gave: at 150 bytes
+/// each 5 MB. Longer than gossip's own memory of a busy quarter of an hour.
+pub(super) const MAX_JUDGED: usize = 32_768;
+
 /// How far ahead of this node's clock an endorsement may be dated.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(10 * 60);
 
@@ -45,6 +49,33 @@ pub(super) const MAX_ROUNDS: u32 = 256;
 
 /// Ids that one reconciliation may bring. The rest comes with the next one.
 pub(super) const MAX_NEEDED: usize = 200_000;
+
+/// Pages of one list: with full pages eight million entries.
+pub(super) const MAX_PAGES: u32 = 256;
+
+/// Bytes of reconciliation that bring nothing, before the peer's list is asked for
+/// instead. In a larger catalogue: what its list would cost.
+pub(super) const MIN_WASTE: u64 = 1024 * 1024;
+
+/// Requests for documents under way in one session: the next ones travel while
+/// those that came are verified.
+pub(super) const MAX_BATCHES: usize = 3;
+
+/// The longest wait for one answer; the network gives up before.
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(60);
+
+/// The longest session. What is left goes to the next one, when others had a turn.
+pub(super) const SESSION_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Peers whose session ended under way and can go on: at 32 bytes for each id
+/// some 50 MB at worst.
+pub(super) const MAX_LEFT: usize = 8;
+
+/// Peers whose last reconciliation is remembered.
+pub(super) const MAX_REMEMBERED: usize = 1024;
+
+/// Changes that one report names; it counts all.
+pub(super) const MAX_CHANGES: usize = 100;
 
 /// Documents that one reconciliation may bring and still be passed on as news.
 pub(super) const MAX_NEWS: u64 = 256;
@@ -94,3 +125,15 @@ pub(super) const MAX_FETCHES: usize = 16;
 
 /// Entries judged again at once after the rules changed.
 pub(super) const REJUDGE_BATCH: usize = 64;
+
+/// When the store did not take what a change of rules decided, it is tried again
+/// after this long.
+pub(super) const REJUDGE_RETRY: Duration = Duration::from_secs(60);
+
+/// Writes under way before no more documents are verified: a disk that hangs must
+/// not fill the memory. Some batches of the store's writer.
+pub(super) const MAX_WRITING: usize = 1024;
+
+/// A reconciliation that brought nothing new for this long gives its place to
+/// another: peers that never come to an end must not take all places.
+pub(super) const SESSION_PATIENCE: Duration = Duration::from_secs(2 * 60);

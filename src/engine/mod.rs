@@ -17,9 +17,10 @@ mod ids;
 mod input;
 mod limits;
 mod peers;
+mod pending;
+mod queue;
 mod rejudge;
 mod serve;
-mod snapshot;
 mod sync;
 pub mod timeline;
 
@@ -30,7 +31,9 @@ pub use catalogue::{Known, Standing};
 pub use door::{DoorStart, Member};
 pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
-pub use input::{FetchOutcome, Input, Reply, Rules, SyncReport, Wanted};
+pub use input::{FetchOutcome, Input, Reply, Rules, Wanted};
+pub use pending::Pending;
+pub use sync::{Change, ChangeKind, SyncReport};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,7 +68,7 @@ pub struct Engine {
     random: fastrand::Rng,
     ids: ids::Ids,
     catalogue: catalogue::Catalogue,
-    admission: admission::Admission,
+    admission: queue::Admission,
     rejudge: rejudge::Rejudge,
     sync: sync::Sync,
     peers: peers::Peers,
@@ -87,6 +90,10 @@ enum Written {
     Standing(ContentId, Standing),
     /// Statements on who is a member, and who waits for them.
     Memberships { new: Vec<Proven>, source: door::Source },
+    /// Refusals are forgotten because the rules changed.
+    Refusals,
+    /// Every entry is judged by the rules.
+    Rules,
     /// Something nobody waits for.
     Nothing,
 }
@@ -124,7 +131,7 @@ impl Engine {
             random: fastrand::Rng::with_seed(start.seed),
             ids: ids::Ids::default(),
             catalogue,
-            admission: admission::Admission::default(),
+            admission: queue::Admission::default(),
             rejudge: rejudge::Rejudge::default(),
             sync: sync::Sync::default(),
             peers: peers::Peers::default(),
@@ -149,7 +156,7 @@ impl Engine {
     #[must_use = "effects that are not carried out are lost"]
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
         match input {
-            Input::Publish { call, document } => self.publish(call, document),
+            Input::Publish { call, document } => self.publish(call, document, now),
             Input::Sync { call, peer } => self.sync_on_call(call, peer, now),
             Input::Fetch { call, wanted } => self.fetch_on_call(call, wanted),
             Input::Hangup { call } => self.hang_up(call),
@@ -185,11 +192,10 @@ impl Engine {
     /// When [`Input::Tick`] is due at the latest; ask again after every input.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
+        let (admission, rejudge) = (self.admission.deadline(), self.rejudge.deadline());
         let door = self.door.as_ref().and_then(door::Door::deadline);
-        [self.admission.deadline(), self.sync.deadline(), self.peers.deadline(), door]
-            .into_iter()
-            .flatten()
-            .min()
+        let others = [self.sync.deadline(), self.peers.deadline(), rejudge, door];
+        others.into_iter().chain([admission]).flatten().min()
     }
 
     /// Numbers for status and metrics.
@@ -222,6 +228,16 @@ impl Engine {
         self.sync.reconciled()
     }
 
+    /// How many reconciliations have been completed since the start.
+    pub fn reconciliations(&self) -> u64 {
+        self.sync.completed()
+    }
+
+    /// How far the reconciliations under way are.
+    pub fn syncs(&self) -> impl Iterator<Item = &SyncReport> {
+        self.sync.under_way()
+    }
+
     /// Peers with an open connection.
     pub fn connected_peers(&self) -> impl Iterator<Item = Peer> {
         self.peers.connected()
@@ -231,7 +247,7 @@ impl Engine {
     fn tick(&mut self, now: Timestamp) {
         self.release_held(now);
         self.start_verifications();
-        self.continue_rejudging();
+        self.continue_rejudging(now);
         self.pump_sync(now);
         self.tick_door(now);
         self.dial_due(now);
@@ -243,10 +259,14 @@ impl Engine {
         }
         match self.writes.remove(&write) {
             Some(Written::Document(settling)) => self.settle(*settling, result, now),
-            Some(Written::Standing(id, standing)) => self.standing_written(id, standing, result),
+            Some(Written::Standing(id, standing)) => {
+                self.standing_written(id, standing, &result, now);
+            }
             Some(Written::Memberships { new, source }) => {
                 self.memberships_written(new, source, result, now);
             }
+            Some(Written::Refusals) => self.refusals_dropped(&result, now),
+            Some(Written::Rules) => self.rules_written(&result, now),
             Some(Written::Nothing) | None => {}
         }
     }
@@ -259,10 +279,11 @@ impl Engine {
         }
     }
 
-    fn store(&mut self, records: Vec<Record>, written: Written) {
+    fn store(&mut self, records: Vec<Record>, written: Written) -> WriteId {
         let write = WriteId(self.ids.next());
         self.writes.insert(write, written);
         self.outbox.push(Effect::Store { write, records });
+        write
     }
 
     fn reply(&mut self, call: CallId, reply: Reply) {

@@ -26,6 +26,8 @@ struct Acquaintance {
     next_dial: Option<Timestamp>,
     faults: u32,
     last_fault: Option<Timestamp>,
+    /// Not let in before this.
+    banished_until: Option<Timestamp>,
     /// The time that its gossip has used up.
     gossip_paid: Option<Timestamp>,
 }
@@ -35,7 +37,6 @@ struct Acquaintance {
 pub(super) struct Peers(BTreeMap<Peer, Acquaintance>);
 
 impl Peers {
-    #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.0.len()
     }
@@ -157,7 +158,14 @@ impl Peers {
         }
         known.faults = 0;
         known.postpone(now.plus(BANISHMENT));
+        known.banished_until = Some(now.plus(BANISHMENT));
         true
+    }
+
+    /// True for a peer that lost its standing and may not come back yet.
+    fn is_banished(&self, peer: Peer, now: Timestamp) -> bool {
+        let until = self.0.get(&peer).and_then(|known| known.banished_until);
+        until.is_some_and(|until| now < until)
     }
 }
 
@@ -183,6 +191,9 @@ impl Engine {
     }
 
     pub(super) fn connected(&mut self, peer: Peer, now: Timestamp) {
+        if self.peers.is_banished(peer, now) {
+            return self.outbox.push(Effect::Disconnect { peer });
+        }
         self.peers.remember(peer, Vec::new());
         if let Some(known) = self.peers.0.get_mut(&peer) {
             known.connected = true;

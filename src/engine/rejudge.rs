@@ -1,12 +1,13 @@
 //! Judging every entry again when the policy or the trust anchors changed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::admission::{Origin, refusal_text};
-use super::limits::REJUDGE_BATCH;
+use super::admission::refusal_text;
+use super::limits::{REJUDGE_BATCH, REJUDGE_RETRY};
+use super::queue::Origin;
 use super::{Alert, CallId, Effect, Engine, LoadId, Record, Reply, Rules, Standing, Written};
-use crate::model::{ContentId, EntryKey, Timestamp};
+use crate::model::{ContentId, EntryKey, Sha256, Timestamp};
 use crate::policy::{Admitted, Verdict};
 use crate::wire::GossipVerdict;
 
@@ -15,10 +16,17 @@ use crate::wire::GossipVerdict;
 pub(super) struct Rejudge {
     waiting: VecDeque<ContentId>,
     load: Option<LoadId>,
-    /// Entries of the batch under way that are not judged.
-    unsettled: usize,
-    /// True from the change of rules until the last entry is judged.
+    /// Entries of the batch under way that are not settled.
+    batch: BTreeSet<ContentId>,
+    /// True from the change of rules until the last entry is judged and all of it
+    /// is written.
     running: bool,
+    /// Entries whose new standing the store did not take.
+    unwritten: BTreeSet<ContentId>,
+    /// True while the store keeps refusals that are to be forgotten.
+    refusals_kept: bool,
+    /// When the store is tried again.
+    retry: Option<Timestamp>,
 }
 
 impl Rejudge {
@@ -27,7 +35,17 @@ impl Rejudge {
     }
 
     pub(super) fn left(&self) -> usize {
-        self.waiting.len() + self.unsettled
+        self.waiting.len() + self.batch.len()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.retry
+    }
+
+    /// Judges one more entry, which was admitted by the rules of before.
+    pub(super) fn add(&mut self, id: ContentId) {
+        self.waiting.push_back(id);
+        self.running = true;
     }
 }
 
@@ -37,6 +55,7 @@ impl Engine {
         self.rules = rules;
         if changed {
             self.begin_rejudging();
+            self.sync.forget_left();
             // Documents that were refused are offered again.
             let peers: Vec<_> = self.peers.connected().collect();
             for peer in peers {
@@ -47,34 +66,77 @@ impl Engine {
     }
 
     pub(super) fn begin_rejudging(&mut self) {
-        self.catalogue.drop_refusals();
-        self.store(vec![Record::DropRefusals], Written::Nothing);
+        self.drop_refusals();
         self.rejudge.waiting = self.catalogue.entries().map(|(id, _)| id).collect();
         self.rejudge.running = true;
     }
 
-    pub(super) fn continue_rejudging(&mut self) {
-        if !self.rejudge.running || self.rejudge.load.is_some() || self.rejudge.unsettled > 0 {
+    fn drop_refusals(&mut self) {
+        self.catalogue.drop_refusals();
+        self.rejudge.refusals_kept = true;
+        self.store(vec![Record::DropRefusals], Written::Refusals);
+    }
+
+    pub(super) fn continue_rejudging(&mut self, now: Timestamp) {
+        if self.rejudge.retry.is_some_and(|due| due <= now) {
+            self.rejudge.retry = None;
+            if self.rejudge.refusals_kept {
+                self.drop_refusals();
+            }
+            self.rejudge.waiting.extend(&self.rejudge.unwritten);
+        }
+        if !self.rejudge.running || self.rejudge.load.is_some() || !self.rejudge.batch.is_empty() {
             return;
         }
         let batch = REJUDGE_BATCH.min(self.rejudge.waiting.len());
         if batch == 0 {
-            self.rejudge.running = false;
-            let digest = self.rules.digest();
-            return self.store(vec![Record::Rules(digest)], Written::Nothing);
+            return self.end_rejudging();
         }
         let ids: Vec<ContentId> = self.rejudge.waiting.drain(..batch).collect();
         let load = LoadId(self.ids.next());
         self.rejudge.load = Some(load);
-        self.rejudge.unsettled = ids.len();
+        self.rejudge.batch = ids.iter().copied().collect();
         self.outbox.push(Effect::Load { load, ids });
+    }
+
+    /// Records that everything is judged by the rules, once all of it is durable: a
+    /// crash before means that the next start judges anew.
+    fn end_rejudging(&mut self) {
+        let digest = self.rules.digest();
+        let is_stale = |written: &Written| match written {
+            Written::Document(settling) => settling.rules() != digest,
+            _ => false,
+        };
+        let unfinished = self.rejudge.retry.is_some()
+            || self.rejudge.refusals_kept
+            || self.writes.values().any(is_stale);
+        if !unfinished {
+            self.rejudge.running = false;
+            self.store(vec![Record::Rules(digest)], Written::Rules);
+        }
     }
 
     pub(super) fn rejudge_loaded(&mut self, documents: Vec<(ContentId, Arc<[u8]>)>) {
         self.rejudge.load = None;
-        self.rejudge.unsettled = documents.len();
+        self.rejudge.batch = documents.iter().map(|(id, _)| *id).collect();
         for (id, document) in documents {
-            let _ = self.admission.enqueue(document, Origin::Rejudge(id));
+            let _ = self.admission.enqueue(Sha256::of(&document), document, Origin::Rejudge(id));
+        }
+    }
+
+    pub(super) fn refusals_dropped(&mut self, result: &Result<(), String>, now: Timestamp) {
+        self.rejudge.refusals_kept = result.is_err();
+        self.try_again_unless(result, now);
+    }
+
+    pub(super) fn rules_written(&mut self, result: &Result<(), String>, now: Timestamp) {
+        self.rejudge.running |= result.is_err();
+        self.try_again_unless(result, now);
+    }
+
+    fn try_again_unless(&mut self, result: &Result<(), String>, now: Timestamp) {
+        if result.is_err() {
+            self.rejudge.retry.get_or_insert(now.plus(REJUDGE_RETRY));
         }
     }
 
@@ -99,8 +161,8 @@ impl Engine {
                 (Standing::Withdrawn, record)
             }
         };
-        if before == Some(after) {
-            self.rejudge.unsettled = self.rejudge.unsettled.saturating_sub(1);
+        if before == Some(after) && !self.rejudge.unwritten.contains(&id) {
+            self.rejudge.batch.remove(&id);
             return;
         }
         if let Record::Withdrawal { rule, .. } = &record {
@@ -129,14 +191,17 @@ impl Engine {
         &mut self,
         id: ContentId,
         standing: Standing,
-        result: Result<(), String>,
+        result: &Result<(), String>,
+        now: Timestamp,
     ) {
-        self.rejudge.unsettled = self.rejudge.unsettled.saturating_sub(1);
-        match result {
-            Ok(()) => self.catalogue.set_standing(id, standing),
-            // Not written: the rules stay unrecorded, so the next start judges anew.
-            Err(_) => self.rejudge.running = false,
+        self.rejudge.batch.remove(&id);
+        if result.is_ok() {
+            self.rejudge.unwritten.remove(&id);
+            self.catalogue.set_standing(id, standing);
+        } else {
+            self.rejudge.unwritten.insert(id);
         }
+        self.try_again_unless(result, now);
     }
 
     /// Whoever sent the same document while it was judged again.
@@ -155,7 +220,7 @@ impl Engine {
                     let verdict = GossipVerdict::Ignore;
                     self.outbox.push(Effect::Judge { gossip, verdict });
                 }
-                Origin::Sync(peer, asked) => self.document_settled(peer, asked, false, now),
+                Origin::Sync(peer, asked) => self.document_settled(peer, asked, None, now),
                 Origin::Rejudge(_) | Origin::Held => {}
             }
         }

@@ -7,14 +7,20 @@ use super::limits::MAX_QUESTIONS_PER_PEER;
 use super::{Effect, Engine, LoadId, QuestionId, Standing};
 use crate::model::{ContentId, Peer};
 use crate::wire::{
-    Document, ErrorCode, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_HOLDINGS,
-    MAX_RECONCILE_FRAME_BYTES, MAX_RESPONSE_BYTES, Request, Response,
+    Document, ErrorCode, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_LISTED,
+    MAX_RECONCILE_FRAME_BYTES, MAX_RESPONSE_BYTES, Position, Request, Response,
 };
 
 /// Questions that wait for the store.
 #[derive(Debug, Default)]
 pub(super) struct Serve {
     loads: BTreeMap<LoadId, (Peer, QuestionId)>,
+}
+
+impl Serve {
+    pub(super) fn len(&self) -> usize {
+        self.loads.len()
+    }
 }
 
 /// Bytes of documents in one answer, so that one more of the largest still fits.
@@ -29,6 +35,7 @@ impl Engine {
                     Err(error) => failure(ErrorCode::Malformed, &error.to_string()),
                 }
             }
+            Request::List(from) => self.listed(from),
             Request::Documents(ids) if ids.len() <= MAX_DOCUMENTS => {
                 return self.serve_documents(peer, question, ids);
             }
@@ -41,6 +48,15 @@ impl Engine {
             }
         };
         self.outbox.push(Effect::Answer { question, response });
+    }
+
+    /// A page of what this site hands out: no refusals, nothing withdrawn.
+    fn listed(&mut self, from: Position) -> Response {
+        let snapshot = self.sync.snapshot(&self.catalogue);
+        let (page, next) = snapshot.page(from, MAX_LISTED);
+        let served = |id: &ContentId| self.catalogue.standing(id) == Some(Standing::Admitted);
+        let ids = page.filter(served).flat_map(|id| *id.as_bytes()).collect();
+        Response::List { ids, next }
     }
 
     fn serve_documents(&mut self, peer: Peer, question: QuestionId, ids: Vec<ContentId>) {
@@ -62,7 +78,9 @@ impl Engine {
         let mut documents = Vec::with_capacity(found.len());
         let mut bytes = 0;
         let mut more = false;
-        for (id, octets) in found {
+        // One that was withdrawn while it was read is not served either.
+        let served = |id: &ContentId| self.catalogue.standing(id) == Some(Standing::Admitted);
+        for (id, octets) in found.into_iter().filter(|(id, _)| served(id)) {
             if bytes > FULL {
                 more = true;
                 break;

@@ -1,5 +1,7 @@
 //! The fates of a document, input by input.
 
+mod disturbances;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -353,4 +355,53 @@ fn a_peer_that_gossips_too_fast_is_not_listened_to_for_a_while() {
     bench.hear(1, PEER, &document(&WORLD.trusted, NOW, "good"));
     assert_eq!(bench.verdicts(), [(1, GossipVerdict::Ignore)]);
     assert_eq!(bench.verifications, before);
+}
+
+#[test]
+fn a_document_that_comes_again_is_not_judged_again_under_the_same_rules() {
+    let mut bench = Bench::new();
+    let good = document(&WORLD.trusted, NOW, "good");
+    bench.hear(1, PEER, &good);
+    // Verified, and its record is being written.
+    bench.hear(2, OTHER, &good);
+    bench.end_write(Ok(()));
+    assert_eq!(bench.verdicts(), [(1, GossipVerdict::Accept), (2, GossipVerdict::Accept)]);
+    // Gossip has forgotten it.
+    bench.now = bench.now.plus(Duration::from_secs(3600));
+    bench.hear(3, OTHER, &good);
+    assert_eq!(bench.verdicts(), [(3, GossipVerdict::Ignore)]);
+    assert_eq!(bench.verifications, 1);
+
+    let refused = document(&WORLD.blacklisted, NOW, "refused");
+    let nonsense = Arc::from(b"<nonsense/>".as_slice());
+    for gossip in [4, 5] {
+        bench.hear(gossip, PEER, &refused);
+        if gossip == 4 {
+            bench.end_write(Ok(()));
+        }
+        bench.hear(gossip + 10, PEER, &nonsense);
+    }
+    let expected = [
+        (4, GossipVerdict::Accept),
+        (14, GossipVerdict::Reject),
+        (5, GossipVerdict::Ignore),
+        (15, GossipVerdict::Reject),
+    ];
+    assert_eq!(bench.verdicts(), expected);
+    assert_eq!(bench.verifications, 3);
+}
+
+#[test]
+fn what_was_refused_is_judged_again_when_the_rules_change() {
+    let mut bench = Bench::new();
+    let refused = document(&WORLD.blacklisted, NOW, "refused");
+    bench.hear(1, PEER, &refused);
+    bench.end_write(Ok(()));
+    let policy = Arc::new(Policy::parse("policy.cfg", "").unwrap());
+    bench.feed(Input::RulesChanged(Rules { policy, anchors: WORLD.anchors.digest() }));
+    bench.effects.clear();
+    bench.hear(2, PEER, &refused);
+    bench.end_write(Ok(()));
+    assert_eq!(bench.verdicts(), [(2, GossipVerdict::Accept)]);
+    assert_eq!((bench.verifications, bench.engine.stats().admitted), (2, 1));
 }

@@ -102,5 +102,8 @@ pub(super) const OUTBOUND_IN_MESH: usize = 2;
 /// An idle connection between nodes stays open this long.
 pub(super) const IDLE: Duration = Duration::from_secs(24 * 3600);
 
+/// Pings without an answer, fifteen seconds apart, after which a connection is dead.
+pub(super) const MAX_SILENT_PINGS: u32 = 3;
+
 /// Blob streams that wait to be served; more are dropped.
 pub(super) const WAITING_STREAMS: usize = 16;

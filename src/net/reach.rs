@@ -19,6 +19,7 @@ use crate::model::{Address, Peer, Reachable};
 pub(super) struct Reach {
     /// True when nobody reaches this node by itself.
     is_hidden: bool,
+    is_open: bool,
     /// Connected members that carry connections, and where they are.
     relays: BTreeMap<PeerId, Multiaddr>,
     /// Those that were asked to carry ours.
@@ -26,8 +27,18 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(reachable: Reachable) -> Reach {
-        Reach { is_hidden: reachable == Reachable::No, ..Reach::default() }
+    pub(super) fn new(reachable: Reachable, announced: &[Address]) -> Reach {
+        Reach {
+            is_hidden: reachable == Reachable::No,
+            is_open: reachable == Reachable::Yes && announced.is_empty(),
+            ..Reach::default()
+        }
+    }
+
+    /// True when others reach this node where it listens, so that it can carry
+    /// connections for those who are not reached.
+    pub(super) fn is_sure(&self) -> bool {
+        self.is_open
     }
 }
 

@@ -1,5 +1,8 @@
 //! Blob streams: raw bytes between two nodes, one stream for each transfer.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use futures::StreamExt;
 use libp2p::{PeerId, Stream, StreamProtocol};
 use tokio::sync::mpsc;
@@ -18,6 +21,36 @@ pub type BlobStream = Compat<Stream>;
 pub struct BlobStreams {
     control: libp2p_stream::Control,
     protocol: StreamProtocol,
+    direct: DirectPeers,
+}
+
+/// Peers with a connection that nobody else carries, and how many.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DirectPeers(Arc<Mutex<BTreeMap<PeerId, usize>>>);
+
+impl DirectPeers {
+    pub(super) fn met(&self, id: PeerId) {
+        *self.lock().entry(id).or_default() += 1;
+    }
+
+    pub(super) fn parted(&self, id: PeerId) {
+        let mut peers = self.lock();
+        if let Some(count) = peers.get_mut(&id) {
+            *count -= 1;
+            if *count == 0 {
+                peers.remove(&id);
+            }
+        }
+    }
+
+    fn holds(&self, id: &PeerId) -> bool {
+        self.lock().contains_key(id)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PeerId, usize>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl std::fmt::Debug for BlobStreams {
@@ -39,6 +72,7 @@ impl BlobStreams {
     pub(super) fn new(
         mut control: libp2p_stream::Control,
         protocol: StreamProtocol,
+        direct: DirectPeers,
     ) -> Result<(BlobStreams, mpsc::Receiver<(Peer, BlobStream)>), NetError> {
         let mut incoming =
             control.accept(protocol.clone()).map_err(|error| NetError::Start(error.to_string()))?;
@@ -52,13 +86,17 @@ impl BlobStreams {
                 }
             }
         });
-        Ok((BlobStreams { control, protocol }, receiver))
+        Ok((BlobStreams { control, protocol, direct }, receiver))
     }
 
-    /// Opens a stream to a peer.
+    /// Opens a stream to a peer that is connected without others in between.
     pub async fn open(&self, peer: Peer) -> Result<BlobStream, OpenError> {
         let failed = |reason: String| OpenError { peer, reason };
         let id: PeerId = peer_id(peer).ok_or_else(|| failed("not a valid peer id".to_owned()))?;
+        if !self.direct.holds(&id) {
+            let reason = "no direct connection with it; images do not pass through other sites";
+            return Err(failed(reason.to_owned()));
+        }
         let mut control = self.control.clone();
         let stream = control.open_stream(id, self.protocol.clone()).await;
         stream.map(FuturesAsyncReadCompatExt::compat).map_err(|error| failed(error.to_string()))

@@ -4,15 +4,15 @@
 //! events wait for the node: so a slow node slows its peers, and neither of the
 //! two channels can wait for the other.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use futures::{AsyncRead, AsyncWrite, StreamExt};
 use libp2p::core::upgrade;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId, PublishError};
 use libp2p::request_response::{self, OutboundRequestId, ResponseChannel};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{self, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, Transport, dns, identify, noise, relay, tcp, yamux};
+use libp2p::swarm::{self, ConnectionId, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, Transport, dns, identify, noise, ping, relay, tcp, yamux};
 use tokio::sync::mpsc;
 
 use super::behaviour::{Behaviour, BehaviourEvent, Inside, InsideEvent, Protocols};
@@ -20,11 +20,12 @@ use super::discovery::{FEW_MEMBERS, LOOK_INTERVAL, Searches};
 use super::door::Door;
 use super::identity::{peer_id, peer_of};
 use super::limits::{
-    DOOR_LOOK, DOOR_TIMEOUT, IDLE, PUBLISH_RETRY, WAITING_ARRIVALS, WAITING_COMMANDS,
-    WAITING_EVENTS, WAITING_PUBLICATIONS,
+    DOOR_LOOK, DOOR_TIMEOUT, IDLE, MAX_SILENT_PINGS, PUBLISH_RETRY, WAITING_ARRIVALS,
+    WAITING_COMMANDS, WAITING_EVENTS, WAITING_PUBLICATIONS,
 };
 use super::listen::{free, parse};
 use super::reach::Reach;
+use super::streams::DirectPeers;
 use super::{ArrivalId, AskId, BlobStream, BlobStreams, Command, Config, Event, Net, NetError};
 use crate::model::{Address, Peer};
 use crate::wire::{
@@ -87,7 +88,8 @@ where
         swarm.add_external_address(parse(address)?);
     }
     let control = swarm.behaviour().inside.behaviour.streams.behaviour.new_control();
-    let (streams, incoming) = BlobStreams::new(control, protocols.blob.clone())?;
+    let direct = DirectPeers::default();
+    let (streams, incoming) = BlobStreams::new(control, protocols.blob.clone(), direct.clone())?;
     let (commands, command_receiver) = mpsc::channel(WAITING_COMMANDS);
     let (events, event_receiver) = mpsc::channel(WAITING_EVENTS);
     let task = Task {
@@ -103,8 +105,10 @@ where
         asks: BTreeMap::new(),
         unpublished: VecDeque::new(),
         searches: Searches::default(),
+        direct,
+        silent: HashMap::new(),
         door: Door::default(),
-        reach: Reach::new(config.reachable),
+        reach: Reach::new(config.reachable, &config.announce),
     };
     tokio::spawn(task.run(command_receiver, events));
     Ok((Net { commands, streams }, event_receiver, incoming))
@@ -134,6 +138,9 @@ pub(super) struct Task {
     /// Messages that nobody was there to hear.
     unpublished: VecDeque<Vec<u8>>,
     pub(super) searches: Searches,
+    direct: DirectPeers,
+    /// Connections whose last pings were not answered, and how many.
+    silent: HashMap<ConnectionId, u32>,
     pub(super) door: Door,
     pub(super) reach: Reach,
 }
@@ -287,16 +294,34 @@ impl Task {
     fn happened(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::NewListenAddr { address, .. } => {
+                if self.reach.is_sure() {
+                    self.swarm.add_external_address(address.clone());
+                }
                 if let Ok(address) = address.to_string().parse() {
                     self.outbox.push_back(Event::Listening { address });
                 }
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                if !endpoint.is_relayed() {
+                    self.direct.met(peer_id);
+                }
                 self.met(peer_id, connection_id, endpoint.is_dialer());
                 self.note_passing(&peer_id, endpoint.is_dialer());
             }
-            SwarmEvent::ConnectionClosed { peer_id: id, num_established: 0, .. } => {
-                self.parted(id);
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                num_established,
+                endpoint,
+                ..
+            } => {
+                self.silent.remove(&connection_id);
+                if !endpoint.is_relayed() {
+                    self.direct.parted(peer_id);
+                }
+                if num_established == 0 {
+                    self.parted(peer_id);
+                }
             }
             SwarmEvent::ListenerClosed { listener_id, .. } => self.listener_closed(listener_id),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
@@ -351,6 +376,9 @@ impl Task {
                 message,
             }) => self.gossiped(propagation_source, message_id, &message.data),
             InsideEvent::Gossip(gossipsub::Event::Subscribed { .. }) => self.publish_waiting(),
+            InsideEvent::Ping(ping::Event { connection, result, .. }) => {
+                self.pinged(connection, result.is_ok());
+            }
             InsideEvent::Sync(event) => self.synced(event),
             InsideEvent::Discovery(event) => self.discovered(event),
             InsideEvent::Reach(event) => self.reachability(&event),
@@ -359,6 +387,21 @@ impl Task {
                 tracing::debug!(peer = %event.remote_peer_id, result = ?event.result, "hole punching");
             }
             _ => {}
+        }
+    }
+
+    /// A peer that vanished without a word holds a connection that TCP takes a quarter
+    /// of an hour to give up.
+    fn pinged(&mut self, connection: ConnectionId, answered: bool) {
+        if answered {
+            self.silent.remove(&connection);
+            return;
+        }
+        let pings = self.silent.entry(connection).or_default();
+        *pings += 1;
+        if *pings >= MAX_SILENT_PINGS {
+            self.silent.remove(&connection);
+            self.swarm.close_connection(connection);
         }
     }
 

@@ -36,13 +36,26 @@ fn config(federation: u8) -> Config {
 
 impl TestNode {
     async fn start(config: Config) -> TestNode {
+        let mut node = TestNode::start_unheard(config);
+        node.listens().await;
+        node
+    }
+
+    /// A node without an address.
+    fn start_unheard(config: Config) -> TestNode {
         let peer = config.identity.peer();
-        let (net, mut events, streams) = start(config).unwrap();
-        let address = match events.recv().await {
-            Some(Event::Listening { address }) => address,
-            other => panic!("{other:?}"),
-        };
+        let (net, events, streams) = start(config).unwrap();
+        let address = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
         TestNode { net, events, streams, peer, address }
+    }
+
+    /// Waits until the node has an address.
+    async fn listens(&mut self) {
+        let listening = |event| match event {
+            Event::Listening { address } => Some(address),
+            _ => None,
+        };
+        self.address = self.wait(listening).await;
     }
 
     /// The next event that `pick` takes; others are passed over.
@@ -322,4 +335,45 @@ async fn a_stream_carries_every_byte() {
     receiver.read_to_end(&mut received).await.unwrap();
     assert!(received == bytes);
     send.await.unwrap();
+}
+
+/// Two nodes that nobody reaches meet by way of a third. It carries what they say, but
+/// no images.
+#[tokio::test]
+async fn nodes_that_nobody_reaches_meet_by_way_of_another() {
+    let mut carrier = TestNode::start(Config { relay: true, ..config(1) }).await;
+    let hidden = || Config { listen: Vec::new(), reachable: Reachable::No, ..config(1) };
+    let mut a = TestNode::start_unheard(hidden());
+    let mut b = TestNode::start_unheard(hidden());
+    b.connect(&mut carrier).await;
+    b.listens().await;
+    assert!(b.address.as_str().contains("p2p-circuit"), "{}", b.address);
+    a.connect(&mut b).await;
+    a.net.ask(7, b.peer, Request::Members(Sha256::of(b""))).await;
+    let question = |event| match event {
+        Event::Question { id, .. } => Some(id),
+        _ => None,
+    };
+    let id = b.wait(question).await;
+    b.net.answer(id, Response::Members(Vec::new())).await;
+    let answer = |event| match event {
+        Event::Answer { ask: 7, answer } => Some(answer),
+        _ => None,
+    };
+    assert_eq!(a.wait(answer).await, Ok(Response::Members(Vec::new())));
+    a.net.publish(message("carried")).await;
+    assert_eq!(b.hear().await.1, b"carried");
+    let refused = a.net.blob_streams().open(b.peer).await.err().unwrap().to_string();
+    assert!(refused.contains("no direct connection"), "{refused}");
+    a.net.blob_streams().open(carrier.peer).await.unwrap();
+}
+
+/// A name is looked up when a peer is dialled.
+#[tokio::test]
+async fn an_address_may_be_a_name() {
+    let (mut a, b) = (TestNode::start(config(1)).await, TestNode::start(config(1)).await);
+    let port = b.address.as_str().rsplit('/').next().unwrap().to_owned();
+    let name = format!("/dns4/localhost/tcp/{port}").parse().unwrap();
+    a.net.dial(b.peer, vec![name]).await;
+    a.wait(|event| connected(&event, b.peer)).await;
 }

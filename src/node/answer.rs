@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::live::Progress;
-use crate::engine::Stats;
 use crate::engine::timeline::Status;
+use crate::engine::{Stats, SyncReport};
 use crate::manifest::{Manifest, Signer};
 use crate::model::{
     Address, ContentId, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp,
@@ -41,8 +41,10 @@ pub enum Answer {
         /// Its key.
         key: EntryKey,
     },
-    /// What reconciliations did, one line each.
-    Synced(Vec<String>),
+    /// What reconciliations did, one for each peer.
+    Synced(Vec<SyncReport>),
+    /// How far reconciliations are; more answers follow.
+    Syncing(Vec<SyncReport>),
     /// An image is in the store.
     Got(ImageView),
     /// Entries.

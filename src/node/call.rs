@@ -37,6 +37,8 @@ pub enum Call {
     Publish(String),
     /// Reconcile now. Needs a running node.
     Sync(Option<Peer>),
+    /// How far the reconciliations under way are. Needs a running node.
+    Syncs,
     /// Judge an image anew and have its blob here. Needs a running node when
     /// the blob has to be fetched.
     Get(ImageName),

@@ -1,7 +1,7 @@
 //! The control socket: calls from commands on this machine.
 //!
 //! One call on a connection: a line of JSON with a [`Call`], then lines of JSON
-//! with [`Answer`]s, of which all but the last are [`Answer::Progress`]. Who
+//! with [`Answer`]s, of which all but the last are [`Answer::Progress`] or [`Answer::Syncing`]. Who
 //! may open the socket (0600) may do everything.
 
 use std::fs;
@@ -110,19 +110,16 @@ async fn serve(stream: UnixStream, node: &Node) -> io::Result<()> {
             return send(&mut writer, &Answer::Failed(failure)).await;
         }
     };
-    let image = match &call {
-        Call::Get(image) => Some(*image),
-        _ => None,
-    };
+    let watched = call.clone();
     let answer = node.call(call);
     tokio::pin!(answer);
     let mut report = tokio::time::interval(REPORT);
     loop {
         tokio::select! {
             answer = &mut answer => return send(&mut writer, &answer).await,
-            _ = report.tick(), if image.is_some() => {
-                if let Some(progress) = image.and_then(|image| node.progress(&image)) {
-                    send(&mut writer, &Answer::Progress(progress)).await?;
+            _ = report.tick() => {
+                if let Some(progress) = node.progress(&watched).await {
+                    send(&mut writer, &progress).await?;
                 }
             }
         }
@@ -142,7 +139,7 @@ async fn send(writer: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io:
 pub async fn ask(
     home: &Home,
     call: &Call,
-    mut progress: impl FnMut(super::Progress),
+    mut progress: impl FnMut(Answer),
 ) -> Result<Answer, ControlError> {
     let path = home.socket_path();
     let failed = |source| ControlError::Io { socket: path.clone(), source };
@@ -155,7 +152,7 @@ pub async fn ask(
     while let Some(line) = next_line(&mut lines).await.map_err(failed)? {
         let answer = serde_json::from_str(&line);
         match answer.map_err(|error| ControlError::Protocol(error.to_string()))? {
-            Answer::Progress(report) => progress(report),
+            report @ (Answer::Progress(_) | Answer::Syncing(_)) => progress(report),
             answer => return Ok(answer),
         }
     }

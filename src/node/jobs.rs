@@ -13,10 +13,14 @@ use crate::model::{ContentId, Timestamp};
 use crate::net::Net;
 use crate::wire::{BlobName, Holding, Response};
 
+/// Documents that one thread verifies before it tells: changing threads costs as much
+/// as a part of a verification, and a millisecond is no long wait.
+const MAX_PORTION: usize = 16;
+
 /// What a job tells the run loop.
 pub(super) enum Done {
     /// Something happened to the engine.
-    Input(Input),
+    Inputs(Vec<Input>),
     /// An image was judged and may be fetched.
     Allowed(Box<Allowed>, oneshot::Sender<Answer>),
 }
@@ -40,18 +44,32 @@ impl Jobs {
         });
     }
 
-    pub(super) fn verify(&self, job: JobId, document: Arc<[u8]>) {
-        self.blocking(move |catalogue| {
-            let anchors = catalogue.trusted().anchors;
-            let outcome = match catalogue.verifier.verify(&document) {
-                Ok(verified) => {
-                    let trust = anchors.check(&verified);
-                    Ok((Box::new(verified), trust))
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            Some(Done::Input(Input::Verified { job, outcome, anchors: anchors.digest() }))
-        });
+    /// Verifies documents, shared out to all cores in portions.
+    pub(super) fn verify(&self, documents: Vec<(JobId, Arc<[u8]>)>) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let portion = documents.len().div_ceil(cores).clamp(1, MAX_PORTION);
+        let mut documents = documents.into_iter();
+        loop {
+            let portion: Vec<_> = documents.by_ref().take(portion).collect();
+            if portion.is_empty() {
+                return;
+            }
+            self.blocking(move |catalogue| {
+                let anchors = catalogue.trusted().anchors;
+                let digest = anchors.digest();
+                let verified = |(job, document): (JobId, Arc<[u8]>)| {
+                    let outcome = match catalogue.verifier.verify(&document) {
+                        Ok(verified) => {
+                            let trust = anchors.check(&verified);
+                            Ok((Box::new(verified), trust))
+                        }
+                        Err(error) => Err(error.to_string()),
+                    };
+                    Input::Verified { job, outcome, anchors: digest }
+                };
+                Some(Done::Inputs(portion.into_iter().map(verified).collect()))
+            });
+        }
     }
 
     pub(super) fn load(&self, load: LoadId, ids: Vec<ContentId>) {
@@ -64,7 +82,7 @@ impl Jobs {
                 }
             };
             let documents = ids.into_iter().filter_map(read).collect();
-            Some(Done::Input(Input::Loaded { load, documents }))
+            Some(Done::Inputs(vec![Input::Loaded { load, documents }]))
         });
     }
 
@@ -96,7 +114,7 @@ impl Jobs {
         let done = self.done.clone();
         tokio::spawn(async move {
             let outcome = transfer.run().await;
-            let _ = done.send(Done::Input(Input::FetchEnded { fetch, outcome }));
+            let _ = done.send(Done::Inputs(vec![Input::FetchEnded { fetch, outcome }]));
         });
     }
 

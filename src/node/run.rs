@@ -15,7 +15,7 @@ use super::transfer::Transfer;
 use super::writer::{self, Order};
 use super::{Call, ImageName};
 use crate::engine::{
-    Alert, AskId, CallId, Effect, Engine, GossipId, Input, KnockId, QuestionId, Reply,
+    Alert, AskId, CallId, Effect, Engine, GossipId, Input, JobId, KnockId, QuestionId, Reply,
 };
 use crate::home::{Federation, Home};
 use crate::model::{Address, Peer, Timestamp};
@@ -24,6 +24,9 @@ use crate::wire::Gossip;
 
 /// Alerts that are remembered for `suq status`.
 const MAX_ALERTS: usize = 50;
+
+/// Inputs of finished jobs that are taken before the network has its turn.
+const MAX_INPUTS: usize = 1024;
 
 /// The longest sleep: what the engine waits for may be far ahead.
 const MAX_SLEEP: Duration = Duration::from_secs(3600);
@@ -42,12 +45,19 @@ struct Pending {
     allowed: Option<Box<Allowed>>,
 }
 
+/// What the effects of some inputs have for the threads.
+#[derive(Default)]
+struct Together {
+    documents: Vec<(JobId, Arc<[u8]>)>,
+    orders: Vec<Order>,
+}
+
 pub(super) struct RunLoop {
     pub(super) engine: Engine,
     now: Timestamp,
     pub(super) jobs: Jobs,
     done: mpsc::UnboundedReceiver<Done>,
-    writes: blocking::Sender<Order>,
+    writes: blocking::Sender<Vec<Order>>,
     writer: std::thread::JoinHandle<()>,
     pub(super) home: Home,
     pub(super) federation: Federation,
@@ -60,6 +70,8 @@ pub(super) struct RunLoop {
     calls: u64,
     pub(super) listening: Vec<Address>,
     alerts: VecDeque<String>,
+    /// Those that the catalogue has been told of.
+    reconciliations: u64,
     stopping: bool,
 }
 
@@ -74,16 +86,7 @@ impl RunLoop {
     ) -> RunLoop {
         let is_closed = home.settings().is_ok_and(|settings| federation.is_closed(&settings));
         let (done_sender, done) = mpsc::unbounded_channel();
-        let (inputs, mut written) = mpsc::unbounded_channel();
-        let (writes, writer) = writer::start(catalogue.store().clone(), inputs);
-        let forward = done_sender.clone();
-        tokio::spawn(async move {
-            while let Some(input) = written.recv().await {
-                if forward.send(Done::Input(input)).is_err() {
-                    return;
-                }
-            }
-        });
+        let (writes, writer) = writer::start(catalogue.store().clone(), done_sender.clone());
         RunLoop {
             engine,
             now: Timestamp::from(SystemTime::now()),
@@ -101,6 +104,7 @@ impl RunLoop {
             calls: 0,
             listening: Vec::new(),
             alerts: VecDeque::new(),
+            reconciliations: 0,
             stopping: false,
         }
     }
@@ -134,20 +138,36 @@ impl RunLoop {
 
     /// Gives the engine one input and does what it asks for.
     pub(super) async fn take(&mut self, input: Input) {
-        let now = self.clock();
-        for effect in self.engine.handle(input, now) {
-            self.carry_out(effect).await;
-        }
-        self.jobs.catalogue.live.set_reconciled(self.engine.reconciled().collect());
+        self.take_all(vec![input]).await;
     }
 
-    async fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Verify { job, document } => self.jobs.verify(job, document),
-            Effect::Store { write, records } => {
-                // The thread lives as long as this sender.
-                let _ = self.writes.send(Order { write, records });
+    /// Gives the engine some inputs and does what it asks for. What threads are to do
+    /// is handed to them together: waking one for each document would cost more than
+    /// some of the work.
+    async fn take_all(&mut self, inputs: Vec<Input>) {
+        let now = self.clock();
+        let mut together = Together::default();
+        for input in inputs {
+            for effect in self.engine.handle(input, now) {
+                self.carry_out(effect, &mut together).await;
             }
+        }
+        self.jobs.verify(together.documents);
+        if !together.orders.is_empty() {
+            // The thread lives as long as this sender.
+            let _ = self.writes.send(together.orders);
+        }
+        let reconciliations = self.engine.reconciliations();
+        if reconciliations != self.reconciliations {
+            self.reconciliations = reconciliations;
+            self.jobs.catalogue.live.set_reconciled(self.engine.reconciled().collect());
+        }
+    }
+
+    async fn carry_out(&mut self, effect: Effect, together: &mut Together) {
+        match effect {
+            Effect::Verify { job, document } => together.documents.push((job, document)),
+            Effect::Store { write, records } => together.orders.push(Order { write, records }),
             Effect::Load { load, ids } => self.jobs.load(load, ids),
             Effect::Announce { document } => {
                 self.net.publish(Gossip::Manifest(document.to_vec())).await;
@@ -217,13 +237,29 @@ impl RunLoop {
 
     async fn finished(&mut self, done: Done) {
         match done {
-            Done::Input(input) => self.take(input).await,
-            Done::Allowed(allowed, reply) => {
-                let wanted = allowed.wanted.clone();
-                let call = self.wait(reply, Some(allowed));
-                self.take(Input::Fetch { call, wanted }).await;
+            Done::Inputs(mut inputs) => {
+                // What has ended meanwhile is taken with it.
+                let mut other = None;
+                while inputs.len() < MAX_INPUTS && other.is_none() {
+                    match self.done.try_recv() {
+                        Ok(Done::Inputs(more)) => inputs.extend(more),
+                        Ok(done) => other = Some(done),
+                        Err(_) => break,
+                    }
+                }
+                self.take_all(inputs).await;
+                if let Some(Done::Allowed(allowed, reply)) = other {
+                    self.fetch(allowed, reply).await;
+                }
             }
+            Done::Allowed(allowed, reply) => self.fetch(allowed, reply).await,
         }
+    }
+
+    async fn fetch(&mut self, allowed: Box<Allowed>, reply: oneshot::Sender<Answer>) {
+        let wanted = allowed.wanted.clone();
+        let call = self.wait(reply, Some(allowed));
+        self.take(Input::Fetch { call, wanted }).await;
     }
 
     pub(super) fn wait(
@@ -251,6 +287,7 @@ impl RunLoop {
                 return self.take(Input::Sync { call, peer }).await;
             }
             Call::Get(image) => return self.get(image, now, reply),
+            Call::Syncs => Answer::Syncing(self.engine.syncs().cloned().collect()),
             Call::Status => Answer::Status(Box::new(self.status(now))),
             Call::Invite { member, days } => return self.invite(member, days, reply).await,
             Call::Revoke(member) => return self.revoke(member, reply).await,
@@ -312,9 +349,7 @@ impl RunLoop {
                 let message = "no such peer is connected: see `suq peers list`";
                 failed(FailureKind::Unreachable, message.to_owned())
             }
-            Reply::Synced(reports) => {
-                Answer::Synced(reports.iter().map(ToString::to_string).collect())
-            }
+            Reply::Synced(reports) => Answer::Synced(reports),
             Reply::Fetched { peer } => match allowed.and_then(|a| self.got(&a, peer)) {
                 Some(image) => Answer::Got(image),
                 None => failed(FailureKind::Failed, "the image vanished after it came".to_owned()),

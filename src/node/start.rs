@@ -7,7 +7,6 @@ use tokio::task::JoinHandle;
 
 use super::catalogue::{Catalogue, CatalogueError};
 use super::control::ControlError;
-use super::live::Progress;
 use super::run::{Asked, RunLoop};
 use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
 use crate::engine::{DoorStart, Engine, Known, Standing, Start};
@@ -107,11 +106,15 @@ impl Node {
         answer.await.unwrap_or_else(|_| stopped())
     }
 
-    /// How far the transfer of an image is, while there is one.
-    pub fn progress(&self, image: &ImageName) -> Option<Progress> {
-        match image {
-            ImageName::Identifier(identifier) => self.catalogue.live.progress(identifier),
-            ImageName::Sha512(_) => None,
+    /// How far a call is that takes long: [`Answer::Progress`] for the transfer of an
+    /// image, [`Answer::Syncing`] for reconciliations.
+    pub async fn progress(&self, call: &Call) -> Option<Answer> {
+        match call {
+            Call::Get(ImageName::Identifier(identifier)) => {
+                self.catalogue.live.progress(identifier).map(Answer::Progress)
+            }
+            Call::Sync(_) => Some(self.call(Call::Syncs).await),
+            _ => None,
         }
     }
 }

@@ -4,12 +4,14 @@ use std::sync::mpsc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::jobs::Done;
 use crate::engine::{Input, Record, WriteId};
 use crate::store::{Store, Write};
 use crate::wire::{EntryRecord, Fate};
 
-/// Writes joined into one batch: at 10 kB each, a few megabytes.
-const MAX_BATCH: usize = 256;
+/// Writes joined into one batch, at most: at 10 kB each ten megabytes. While one is
+/// synced to the disk the next ones gather.
+const MAX_BATCH: usize = 1024;
 
 /// A write of the engine.
 pub(super) struct Order {
@@ -20,24 +22,22 @@ pub(super) struct Order {
 /// Starts the thread; it ends when the sender is dropped, after the last write.
 pub(super) fn start(
     store: Store,
-    done: UnboundedSender<Input>,
-) -> (mpsc::Sender<Order>, std::thread::JoinHandle<()>) {
-    let (orders, receiver) = mpsc::channel::<Order>();
+    done: UnboundedSender<Done>,
+) -> (mpsc::Sender<Vec<Order>>, std::thread::JoinHandle<()>) {
+    let (orders, receiver) = mpsc::channel::<Vec<Order>>();
     let thread = std::thread::spawn(move || {
-        while let Ok(first) = receiver.recv() {
-            let mut batch = vec![first];
+        while let Ok(mut batch) = receiver.recv() {
             while batch.len() < MAX_BATCH {
                 match receiver.try_recv() {
-                    Ok(order) => batch.push(order),
+                    Ok(orders) => batch.extend(orders),
                     Err(_) => break,
                 }
             }
             let (ids, writes) = split(batch);
             let result = store.write(&writes).map_err(|error| error.to_string());
-            for write in ids {
-                // The engine is gone when the node stops.
-                let _ = done.send(Input::Stored { write, result: result.clone() });
-            }
+            let stored = |write| Input::Stored { write, result: result.clone() };
+            // The engine is gone when the node stops.
+            let _ = done.send(Done::Inputs(ids.into_iter().map(stored).collect()));
         }
     });
     (orders, thread)

@@ -65,6 +65,16 @@ fn what_is_written_is_read_and_the_indexes_follow() {
 }
 
 #[test]
+fn refusals_of_the_same_batch_are_forgotten_too_unless_they_come_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[refusal(1), Write::ForgetRefusals, refusal(2)]).unwrap();
+    assert_eq!(store.refusal(&id(1)).unwrap(), None);
+    assert!(store.refusal(&id(2)).unwrap().is_some());
+    assert_eq!(store.known().unwrap().len(), 1);
+}
+
+#[test]
 fn a_refusal_never_replaces_an_entry_and_an_entry_replaces_a_refusal() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -56,6 +56,9 @@ impl Store {
     /// When the disk refuses; then nothing of the batch is acknowledged.
     pub fn write(&self, batch: &[Write]) -> std::result::Result<(), StoreError> {
         let forgotten = self.rows_to_forget(batch)?;
+        // Refusals that came before it in the same batch are forgotten with the others.
+        let dropped_before =
+            batch.iter().rposition(|write| *write == Write::ForgetRefusals).unwrap_or(0);
         let trees = &self.trees;
         self.durability.commit(&self.db, |generation| {
             let all = (
@@ -73,8 +76,11 @@ impl Store {
                     for id in &forgotten {
                         rows.forget_refusal(*id)?;
                     }
-                    for write in batch {
-                        rows.write(write)?;
+                    for (place, write) in batch.iter().enumerate() {
+                        let dropped = place < dropped_before && matches!(write, Write::Refusal(..));
+                        if !dropped {
+                            rows.write(write)?;
+                        }
                     }
                     rows.meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
                     Ok(())

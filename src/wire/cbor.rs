@@ -33,6 +33,7 @@ struct Version {
 
 #[derive(Deserialize)]
 struct Incoming<T> {
+    v: u16,
     body: T,
 }
 
@@ -49,12 +50,16 @@ pub fn encode<T: Serialize>(body: &T) -> Vec<u8> {
 
 /// Reads one message that fills the bytes.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
-    let version: Version = read(bytes)?;
-    if version.v != VERSION {
-        return Err(DecodeError::Version(version.v));
+    // Documents are read once: the version alone is looked for when that fails.
+    let message: Result<Incoming<T>, DecodeError> = read(bytes);
+    let version = match &message {
+        Ok(message) => message.v,
+        Err(_) => read::<Version>(bytes)?.v,
+    };
+    if version != VERSION {
+        return Err(DecodeError::Version(version));
     }
-    let message: Incoming<T> = read(bytes)?;
-    Ok(message.body)
+    message.map(|message| message.body)
 }
 
 /// Reads one CBOR item that fills the bytes.

@@ -22,8 +22,8 @@ pub use door::{DoorAnswer, Knock, MAX_DOOR_BYTES};
 pub use gossip::{Gossip, GossipVerdict};
 pub use record::{EntryRecord, Fate, RefusalRecord};
 pub use sync::{
-    BlobName, Document, ErrorCode, Holding, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_RECONCILE_FRAME_BYTES,
-    Request, Response,
+    BlobName, Document, ErrorCode, Holding, MAX_DOCUMENTS, MAX_HOLDINGS, MAX_LISTED,
+    MAX_RECONCILE_FRAME_BYTES, Position, Request, Response,
 };
 pub use ticket::{BadTicket, MAX_FOUNDERS, MAX_TICKET_ADDRESSES, Ticket};
 

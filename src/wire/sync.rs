@@ -9,6 +9,9 @@ use crate::model::{ContentId, Sha1, Sha256, Sha512};
 /// hundred; widely different sets take more rounds instead of larger frames.
 pub const MAX_RECONCILE_FRAME_BYTES: usize = 128 * 1024;
 
+/// Ids in one page of a list: what fits an answer, at 32 bytes each.
+pub const MAX_LISTED: usize = 32_000;
+
 /// Documents asked for in one request: 64 of 5 kB fill a third of an answer.
 pub const MAX_DOCUMENTS: usize = 64;
 
@@ -21,12 +24,24 @@ pub const MAX_HOLDINGS: usize = 64;
 pub enum Request {
     /// A frame of range-based reconciliation (negentropy v1) over what the sender knows.
     Reconcile(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// The ids of the documents that the peer hands out, from this place on: cheaper
+    /// than reconciliation when a large part differs.
+    List(Position),
     /// Documents by content id, at most [`MAX_DOCUMENTS`].
     Documents(Vec<ContentId>),
     /// Which of these blobs the peer holds, at most [`MAX_HOLDINGS`].
     Holdings(Vec<BlobName>),
     /// The memberships of a closed federation, unless the peer's have this digest.
     Members(Sha256),
+}
+
+/// A place in the order of reconciliation: endorsement date, then content id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Of the endorsement date: whole seconds since 1970, 0 for those before.
+    pub seconds: u64,
+    /// Of the document.
+    pub id: ContentId,
 }
 
 /// A blob by either of its names: old manifests list no SHA-512.
@@ -45,6 +60,14 @@ pub enum BlobName {
 pub enum Response {
     /// The next frame.
     Reconcile(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// A page of the list that was asked for, in its order.
+    List {
+        /// At most [`MAX_LISTED`] content ids, one after the other without anything between.
+        #[serde(with = "serde_bytes")]
+        ids: Vec<u8>,
+        /// Where the next page begins; none when this is the last.
+        next: Option<Position>,
+    },
     /// The documents the peer has; what is missing is not listed. When the
     /// answer is full, `more` is true and the rest must be asked for again.
     Documents {

@@ -126,6 +126,8 @@ pub struct Site {
     pub home: PathBuf,
     /// The node's name.
     pub peer: String,
+    /// The network namespace that the node runs in.
+    pub host: Option<String>,
     node: Option<Child>,
 }
 
@@ -142,7 +144,8 @@ impl Site {
 
     /// A site that was made with more options.
     pub fn with(folder: &Path, name: &str, endorser: &Endorser, options: &[&str]) -> Site {
-        let mut site = Site { home: folder.join(name), peer: String::new(), node: None };
+        let mut site =
+            Site { home: folder.join(name), peer: String::new(), host: None, node: None };
         let init = ["init", "--json", "--name", name, "--listen", "/ip4/127.0.0.1/tcp/0"];
         let run = site.run(&[&init, options].concat());
         assert_eq!(run.code, 0, "{run:?}");
@@ -159,7 +162,14 @@ impl Site {
 
     pub fn start(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.home.join("log"));
-        let mut command = Command::new(SUQ);
+        let mut command = match &self.host {
+            Some(host) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", host, SUQ]);
+                command
+            }
+            None => Command::new(SUQ),
+        };
         command.arg("--home").arg(&self.home).arg("serve").stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(log.unwrap());
         self.node = Some(command.spawn().unwrap());

@@ -155,6 +155,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::disk::Kept;
+    use crate::documents::EPOCH;
 
     const AT: Duration = Duration::from_secs(1);
 
@@ -165,6 +166,8 @@ mod tests {
         let kept = Kept {
             key: verified.manifest().key(),
             standing: Standing::Admitted,
+            rules: LIBRARY.anchors_digest(),
+            first_seen: EPOCH,
             octets: Some(octets),
             deprecated: verified.manifest().is_deprecated(),
         };

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use negentropy::{Bound, Error, Id, Item, Negentropy, NegentropyStorageBase};
 
-use super::catalogue::Catalogue;
+use super::density;
+use crate::engine::catalogue::Catalogue;
 use crate::model::ContentId;
-use crate::wire::MAX_RECONCILE_FRAME_BYTES;
+use crate::wire::{MAX_RECONCILE_FRAME_BYTES, Position};
 
 /// Known documents, sorted by (endorsement date, content id).
 #[derive(Debug, Clone)]
-pub(super) struct Snapshot(Arc<[Item]>);
+pub(in crate::engine) struct Snapshot(Arc<[Item]>);
 
 /// The running snapshot, made anew only when the catalogue has changed.
 #[derive(Debug, Default)]
-pub(super) struct Latest(Option<(u64, Snapshot)>);
+pub(in crate::engine) struct Latest(Option<(u64, Snapshot)>);
 
 impl Latest {
     pub(super) fn of(&mut self, catalogue: &Catalogue) -> Snapshot {
@@ -42,34 +43,79 @@ impl Snapshot {
         Snapshot(items.into())
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// At most `count` entries from a place on, and the place of the one after them.
+    pub(in crate::engine) fn page(
+        &self,
+        from: Position,
+        count: usize,
+    ) -> (impl Iterator<Item = ContentId>, Option<Position>) {
+        let from =
+            Item::with_timestamp_and_id(from.seconds, Id::from_byte_array(*from.id.as_bytes()));
+        let rest = &self.0[self.0.partition_point(|item| *item < from)..];
+        let page = &rest[..count.min(rest.len())];
+        let next = rest.get(count).map(|item| Position { seconds: item.timestamp, id: id(item) });
+        (page.iter().map(id), next)
+    }
+
     /// Answers one frame of a peer's reconciliation.
-    pub(super) fn respond(&self, frame: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(in crate::engine) fn respond(&self, frame: &[u8]) -> Result<Vec<u8>, Error> {
         Negentropy::borrowed(self, MAX_RECONCILE_FRAME_BYTES as u64)?.reconcile(frame)
     }
 }
 
+fn id(item: &Item) -> ContentId {
+    ContentId::from_bytes(item.id.to_bytes())
+}
+
 /// Our side of a reconciliation that we began.
 #[derive(Debug)]
-pub(super) struct Reconciliation(Negentropy<'static, Snapshot>);
+pub(super) struct Reconciliation {
+    negentropy: Negentropy<'static, Snapshot>,
+    snapshot: Snapshot,
+}
+
+/// What one frame of the peer brought.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// Ids that the peer has and we do not; may repeat those of earlier steps.
+    pub(super) need: Vec<ContentId>,
+    /// The next frame; none when the sets are reconciled.
+    pub(super) next: Option<Vec<u8>>,
+    /// Before this everything is settled.
+    pub(super) unsettled: Position,
+    /// True when so much differs that the peer's list is cheaper.
+    pub(super) is_dense: bool,
+}
 
 impl Reconciliation {
     /// Begins, and gives the first frame.
     pub(super) fn begin(snapshot: Snapshot) -> Result<(Reconciliation, Vec<u8>), Error> {
-        let mut negentropy = Negentropy::owned(snapshot, MAX_RECONCILE_FRAME_BYTES as u64)?;
+        let limit = MAX_RECONCILE_FRAME_BYTES as u64;
+        let mut negentropy = Negentropy::owned(snapshot.clone(), limit)?;
         let frame = negentropy.initiate()?;
-        Ok((Reconciliation(negentropy), frame))
+        Ok((Reconciliation { negentropy, snapshot }, frame))
     }
 
-    /// Takes the peer's frame: ids the peer has and we do not, and the next
-    /// frame unless the sets are reconciled.
-    pub(super) fn proceed(
-        &mut self,
-        frame: &[u8],
-    ) -> Result<(Vec<ContentId>, Option<Vec<u8>>), Error> {
+    /// Takes the peer's frame.
+    pub(super) fn proceed(&mut self, frame: &[u8]) -> Result<Step, Error> {
         let (mut have, mut need) = (Vec::new(), Vec::new());
-        let next = self.0.reconcile_with_ids(frame, &mut have, &mut need)?;
-        let need = need.iter().map(|id| ContentId::from_bytes(*id.as_bytes())).collect();
-        Ok((need, next))
+        let next = self.negentropy.reconcile_with_ids(frame, &mut have, &mut need)?;
+        let is_dense = next.is_some()
+            && density::is_dense(&self.snapshot, frame, need.len(), need.len() + have.len());
+        let unsettled = density::first_unsettled(next.as_deref().unwrap_or_default());
+        // The order of what negentropy finds depends on the process.
+        need.sort_unstable();
+        let need = need.iter().map(|id| ContentId::from_bytes(id.to_bytes())).collect();
+        Ok(Step { need, next, unsettled, is_dense })
+    }
+
+    /// Entries on our side.
+    pub(super) fn len(&self) -> usize {
+        self.snapshot.len()
     }
 }
 
