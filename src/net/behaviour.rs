@@ -11,19 +11,16 @@ use libp2p::{
 };
 
 use super::codec::MessageCodec;
-use super::discovery;
 use super::gate::{Direct, Gate, Members};
 use super::identity::peer_id;
 use super::limits::{
     ANSWER_TIMEOUT, CIRCUIT_BYTES, CIRCUIT_DURATION, CIRCUITS, CIRCUITS_PER_PEER,
-    CONNECTIONS_PER_PEER, DOOR_TIMEOUT, DUPLICATE_CACHE, GOSSIP_HISTORY, GOSSIP_OFFERED, Limits,
-    PENDING_CONNECTIONS, STREAMS_PER_PEER,
+    CONNECTIONS_PER_PEER, DOOR_TIMEOUT, Limits, PENDING_CONNECTIONS, STREAMS_PER_PEER,
 };
-use super::{Config, NetError};
-use crate::model::{FederationId, Peer, Reachable, Sha256};
+use super::{Config, NetError, discovery, gossip};
+use crate::model::{FederationId, Peer, Reachable};
 use crate::wire::{
-    DoorAnswer, Knock, MAX_DOOR_BYTES, MAX_GOSSIP_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
-    Request, Response,
+    DoorAnswer, Knock, MAX_DOOR_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Request, Response,
 };
 
 /// What identify says: enough to see that the other is a suq node.
@@ -62,7 +59,7 @@ pub(super) struct Protocols {
     pub(super) blob: StreamProtocol,
     door: StreamProtocol,
     discovery: StreamProtocol,
-    gossip: String,
+    pub(super) gossip: String,
     pub(super) topic: gossipsub::IdentTopic,
 }
 
@@ -123,7 +120,7 @@ impl Inside {
             identify: identify::Behaviour::new(identify_as(key)),
             discovery: discovery::behaviour(own, &protocols.discovery),
             ping: ping::Behaviour::default(),
-            gossip: gossip(protocols)?,
+            gossip: gossip::behaviour(protocols)?,
             sync: request_response::Behaviour::with_codec(codec, sync, timing),
             streams: Gate::new(libp2p_stream::Behaviour::new(), Direct),
             circuits,
@@ -172,27 +169,4 @@ fn blocked(peers: &BTreeSet<Peer>) -> allow_block_list::Behaviour<allow_block_li
         list.block_peer(peer);
     }
     list
-}
-
-fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, NetError> {
-    let start = |error: String| NetError::Start(error);
-    let config = gossipsub::ConfigBuilder::default()
-        .protocol_id_prefix(protocols.gossip.clone())
-        // Messages carry their own proof; who passed one on is nobody's business.
-        .validation_mode(gossipsub::ValidationMode::Anonymous)
-        .validate_messages()
-        .message_id_fn(|message: &gossipsub::Message| {
-            gossipsub::MessageId::from(Sha256::of(&message.data).as_bytes().to_vec())
-        })
-        .max_transmit_size(MAX_GOSSIP_BYTES)
-        .duplicate_cache_time(DUPLICATE_CACHE)
-        .history_length(GOSSIP_HISTORY)
-        .history_gossip(GOSSIP_OFFERED)
-        .flood_publish(true)
-        .build()
-        .map_err(|error| start(error.to_string()))?;
-    let mut gossip = gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config)
-        .map_err(|error| start(error.to_owned()))?;
-    gossip.subscribe(&protocols.topic).map_err(|error| start(error.to_string()))?;
-    Ok(gossip)
 }

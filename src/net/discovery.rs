@@ -10,13 +10,17 @@ use libp2p::kad::{self, QueryResult, store::MemoryStore};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identify};
 
 use super::Event;
-use super::identity::peer_of;
+use super::identity::{peer_id, peer_of};
 use super::swarm::Task;
-use crate::model::Address;
+use crate::model::{Address, Peer};
 
 /// Between looks at a random part of the federation: in a large one each finds
 /// twenty sites more.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// With more members connected, a new one is no reason to look around again: otherwise
+/// each search, which connects, would set off others at every site it asks.
+pub(super) const FEW_MEMBERS: usize = 16;
 
 /// Addresses taken from one peer.
 const MAX_ADDRESSES: usize = 16;
@@ -111,6 +115,36 @@ impl Task {
             if std::mem::take(&mut self.searches.again) {
                 self.search_around();
             }
+            self.part_after_search();
+        }
+    }
+
+    /// A connection is there; `dialled` when it was made from here.
+    pub(super) fn note_passing(&mut self, id: &PeerId, dialled: bool) {
+        let Some(peer) = peer_of(id).filter(|peer| !self.members.contains(peer)) else { return };
+        if !dialled {
+            self.passing.remove(&peer);
+        } else if !self.called.contains(&peer) {
+            self.passing.entry(peer).or_default();
+        }
+    }
+
+    /// True when only a search wanted to talk to this member.
+    pub(super) fn is_only_passing(&mut self, peer: Peer, addresses: &[Address]) -> bool {
+        let Some(known) = self.passing.get_mut(&peer) else { return false };
+        known.clear();
+        known.extend_from_slice(addresses);
+        true
+    }
+
+    /// Closes the connections that only a search needed: in a large federation they
+    /// would fill up every site's places, and nobody new could join.
+    pub(super) fn part_after_search(&mut self) {
+        if self.searches.is_searching {
+            return;
+        }
+        for id in self.passing.keys().filter_map(|peer| peer_id(*peer)) {
+            let _ = self.swarm.disconnect_peer_id(id);
         }
     }
 }

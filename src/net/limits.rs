@@ -79,6 +79,26 @@ pub(super) const GOSSIP_HISTORY: usize = 120;
 /// Heartbeats whose messages are offered to peers outside the mesh.
 pub(super) const GOSSIP_OFFERED: usize = 6;
 
+/// Documents that wait to be sent to one peer; what is more comes to it by sync. At 5 kB
+/// each 2.5 MB, at the worst 128 MB for a peer that reads nothing.
+pub(super) const GOSSIP_QUEUE: usize = 512;
+
+/// They wait that long at the most: gossip is for news.
+pub(super) const GOSSIP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Peers that each document is passed on to, and got from. A document arrives about
+/// 0.7 times as often.
+pub(super) const IN_MESH: usize = 5;
+
+/// With fewer, more are asked.
+pub(super) const FEWEST_IN_MESH: usize = 4;
+
+/// With more, some are dropped.
+pub(super) const MOST_IN_MESH: usize = 7;
+
+/// Of them, those that this node chose to dial: whoever dials it cannot fill its mesh.
+pub(super) const OUTBOUND_IN_MESH: usize = 2;
+
 /// An idle connection between nodes stays open this long.
 pub(super) const IDLE: Duration = Duration::from_secs(24 * 3600);
 

@@ -8,6 +8,7 @@ mod codec;
 mod discovery;
 mod door;
 mod gate;
+mod gossip;
 mod identity;
 mod limits;
 mod listen;

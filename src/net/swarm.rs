@@ -16,7 +16,7 @@ use libp2p::{Multiaddr, PeerId, Swarm, Transport, dns, identify, noise, ping, re
 use tokio::sync::mpsc;
 
 use super::behaviour::{Behaviour, BehaviourEvent, Inside, InsideEvent, Protocols};
-use super::discovery::{LOOK_INTERVAL, Searches};
+use super::discovery::{FEW_MEMBERS, LOOK_INTERVAL, Searches};
 use super::door::Door;
 use super::identity::{peer_id, peer_of};
 use super::limits::{
@@ -97,6 +97,8 @@ where
         protocols,
         outbox: VecDeque::new(),
         members: BTreeSet::new(),
+        called: BTreeSet::new(),
+        passing: BTreeMap::new(),
         arrivals: 0,
         gossip: BTreeMap::new(),
         questions: BTreeMap::new(),
@@ -122,6 +124,11 @@ pub(super) struct Task {
     pub(super) outbox: VecDeque<Event>,
     /// Connected peers that speak this federation's protocols.
     pub(super) members: BTreeSet<Peer>,
+    /// Peers that the node wanted to be connected with.
+    pub(super) called: BTreeSet<Peer>,
+    /// Connected peers that only a search talks to, and where they can be reached once
+    /// that is known. The connection ends with the search, unless the node wants it.
+    pub(super) passing: BTreeMap<Peer, Vec<Address>>,
     arrivals: ArrivalId,
     /// Gossip that waits for its verdict, oldest first.
     gossip: BTreeMap<ArrivalId, (MessageId, PeerId)>,
@@ -240,6 +247,12 @@ impl Task {
                     .condition(PeerCondition::DisconnectedAndNotDialing)
                     .addresses(parsed)
                     .build();
+                self.called.insert(peer);
+                if let Some(addresses) = self.passing.remove(&peer)
+                    && !addresses.is_empty()
+                {
+                    return self.joined(peer, addresses);
+                }
                 match self.swarm.dial(options) {
                     // Connected, or about to be: events tell.
                     Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => Ok(()),
@@ -248,6 +261,7 @@ impl Task {
             }
         };
         if let Err(reason) = dialled {
+            self.called.remove(&peer);
             self.outbox.push_back(Event::DialFailed { peer, reason });
         }
     }
@@ -292,6 +306,7 @@ impl Task {
                     self.direct.met(peer_id);
                 }
                 self.met(peer_id, connection_id, endpoint.is_dialer());
+                self.note_passing(&peer_id, endpoint.is_dialer());
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -311,6 +326,7 @@ impl Task {
             SwarmEvent::ListenerClosed { listener_id, .. } => self.listener_closed(listener_id),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
                 if let Some(peer) = peer_of(&id).filter(|peer| !self.members.contains(peer)) {
+                    self.called.remove(&peer);
                     let reason = error.to_string();
                     self.outbox.push_back(Event::DialFailed { peer, reason });
                 }
@@ -324,9 +340,12 @@ impl Task {
         self.forget_relay(&id);
         let welcome = self.left_the_door(&id);
         let Some(peer) = peer_of(&id) else { return };
+        self.called.remove(&peer);
+        let only_passed = self.passing.remove(&peer).is_some();
         self.outbox.push_back(match (self.members.remove(&peer), welcome) {
             (true, _) => Event::Disconnected { peer },
             (false, Some(chain)) => Event::Welcome { peer, chain },
+            (false, None) if only_passed => return,
             // Kept out by the other side, or of another federation.
             (false, None) => {
                 let reason = "it closed the connection at once".to_owned();
@@ -396,10 +415,21 @@ impl Task {
         };
         self.is_no_stranger(&id);
         let addresses = self.learn_addresses(id, info);
+        if self.is_only_passing(peer, &addresses) {
+            self.outbox.push_back(Event::Found { peer, addresses });
+            return self.part_after_search();
+        }
         self.learn_relay(id, info, &addresses);
+        self.joined(peer, addresses);
+    }
+
+    /// A member is connected that this node or the peer itself wanted to be.
+    fn joined(&mut self, peer: Peer, addresses: Vec<Address>) {
         if self.members.insert(peer) {
             self.outbox.push_back(Event::Connected { peer, addresses });
-            self.search_around();
+            if self.members.len() <= FEW_MEMBERS {
+                self.search_around();
+            }
         }
     }
 
