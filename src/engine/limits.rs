@@ -6,8 +6,7 @@ use std::time::Duration;
 pub(super) const MAX_VERIFYING: usize = 256;
 
 /// Documents waiting for verification that gossip and callers sent. More than
-/// this is refused for now; sync brings it again. At 256 KiB each: 256 MiB at
-/// worst, 5 MB in practice.
+/// this is refused for now; sync brings it again. At 5 kB each: 5 MB.
 pub(super) const MAX_WAITING: usize = 1024;
 
 /// Of them, those that one peer's gossip brought.
