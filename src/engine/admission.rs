@@ -350,7 +350,12 @@ impl Engine {
                         self.reply(call, Reply::Refused { key, verdict });
                     }
                 },
-                Origin::Gossip(_, gossip) => self.judge_gossip(gossip, gossip_verdict),
+                Origin::Gossip(peer, gossip) => {
+                    if standing == Standing::Untrusted {
+                        self.peers.brought_a_stranger(peer);
+                    }
+                    self.judge_gossip(gossip, gossip_verdict);
+                }
                 Origin::Sync(peer, asked) => {
                     let right = self.check_asked(peer, asked, id, now);
                     let admitted = right && standing == Standing::Admitted;

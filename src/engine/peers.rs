@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::limits::{
     BANISHMENT, FAULT_DECAY, GOSSIP_AHEAD, GOSSIP_COST, MAX_ADDRESSES, MAX_FAULTS, MAX_HEARSAY,
-    MAX_PEERS, MAX_REDIAL, MAX_RUMOURED, MIN_REDIAL, WANTED_PEERS,
+    MAX_PEERS, MAX_REDIAL, MAX_RUMOURED, MIN_REDIAL, STEADY, STRANGER_COST, WANTED_PEERS,
 };
 use super::{Effect, Engine, Record, Written};
 use crate::model::{Address, Peer, Timestamp};
@@ -20,6 +20,7 @@ struct Acquaintance {
     /// False while only others spoke of it.
     met: bool,
     connected: bool,
+    connected_since: Option<Timestamp>,
     dialling: bool,
     failures: u32,
     /// Not dialled before this.
@@ -136,6 +137,13 @@ impl Peers {
         is_allowed
     }
 
+    /// A gossiped document was of someone who is not trusted here.
+    pub(super) fn brought_a_stranger(&mut self, peer: Peer) {
+        if let Some(known) = self.0.get_mut(&peer) {
+            known.gossip_paid = known.gossip_paid.map(|paid| paid.plus(STRANGER_COST));
+        }
+    }
+
     /// Counts a fault; true when it was one too many.
     pub(super) fn fault(&mut self, peer: Peer, now: Timestamp) -> bool {
         let Some(known) = self.0.get_mut(&peer) else { return false };
@@ -188,8 +196,8 @@ impl Engine {
         self.peers.remember(peer, Vec::new());
         if let Some(known) = self.peers.0.get_mut(&peer) {
             known.connected = true;
+            known.connected_since = Some(now);
             known.dialling = false;
-            known.failures = 0;
             known.next_dial = None;
         }
         self.sync.make_due(peer);
@@ -200,7 +208,14 @@ impl Engine {
     pub(super) fn disconnected(&mut self, peer: Peer, now: Timestamp) {
         if let Some(known) = self.peers.0.get_mut(&peer) {
             known.connected = false;
-            known.postpone(now.plus(MIN_REDIAL));
+            let since = known.connected_since.take();
+            if since.is_some_and(|since| now.since(since) >= STEADY) {
+                known.failures = 0;
+                known.postpone(now.plus(MIN_REDIAL));
+            } else {
+                // Whoever closes at once does not want this node: a dial that failed.
+                self.peers.dial_failed(peer, now, &mut self.random);
+            }
         }
         self.end_session(peer, Some("the connection closed".to_owned()), now);
     }

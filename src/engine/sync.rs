@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::limits::{MAX_NEEDED, MAX_ROUNDS, MAX_SESSIONS, SESSION_PATIENCE, SYNC_INTERVAL};
+use super::limits::{
+    MAX_NEEDED, MAX_ROUNDS, MAX_SESSIONS, SESSION_PATIENCE, SYNC_INTERVAL, SYNC_RETRY,
+};
 use super::snapshot::{Latest, Reconciliation};
 use super::{AskId, CallId, Effect, Engine, Reply, SyncReport};
 use crate::model::{ContentId, Peer, Timestamp};
@@ -361,8 +363,13 @@ impl Engine {
         self.sync.wanted.retain(|id, other| {
             *other != peer || unsettled.is_some_and(|unsettled| unsettled.contains(id))
         });
-        if session.is_some() && failure.is_none() {
-            self.sync.remember_reconciled(peer, now);
+        match (&session, &failure) {
+            (Some(_), None) => self.sync.remember_reconciled(peer, now),
+            (Some(_), Some(_)) => {
+                let soon = now.plus(SYNC_RETRY);
+                self.sync.next_periodic = self.sync.next_periodic.map(|due| due.min(soon));
+            }
+            (None, _) => {}
         }
         let report = SyncReport {
             peer,
