@@ -103,10 +103,14 @@ fn copy_tree(root: &Path, copy: &Path) -> Result<(), String> {
     for name in COPIED {
         copy_all(&root.join(name), &copy.join(name))?;
     }
-    // Built beside the tree's own simulations, under another name.
+    // A package of another name: cargo would take what it built of the broken copy for
+    // the tree's own.
     let package = copy.join("Cargo.toml");
     let text = fs::read_to_string(&package).map_err(|error| failed(&package, &error))?;
-    let text = text.replace("name = \"simulate\"", &format!("name = \"{EXAMPLE}\""));
+    let text = text
+        .replacen("name = \"suq\"", "name = \"suq-mutated\"", 1)
+        .replace("[dependencies]", "[lib]\nname = \"suq\"\n\n[dependencies]")
+        .replace("name = \"simulate\"", &format!("name = \"{EXAMPLE}\""));
     fs::write(&package, text).map_err(|error| failed(&package, &error))?;
     let lib = copy.join("src/lib.rs");
     let text = fs::read_to_string(&lib).map_err(|error| failed(&lib, &error))?;

@@ -136,8 +136,10 @@ impl World {
         if !self.sites[liar].is_up() {
             return;
         }
+        // Half of them keep to what is well signed: nobody sends them away for that.
+        let forgeries = if liar % 2 == 0 { flood.forgeries } else { 0 };
         for to in self.network.connected(liar) {
-            for _ in 0..flood.forgeries {
+            for _ in 0..forgeries {
                 self.forgeries += 1;
                 // Never a deprecation: their titles are those of others.
                 let model = &LIBRARY.documents[0];

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use suq::engine::{CallId, Input};
 
+use super::scenario::RulesChange;
 use super::{Event, Violation, World};
 
 impl World {
@@ -24,6 +25,7 @@ impl World {
         let call = CallId(number as u64);
         self.sites[site].calls.insert(call);
         self.feed(site, Input::Publish { call, document })?;
+        self.plan_rules_at(number);
         let crash = self.scenario.crash.iter().find(|crash| crash.at_publication == Some(number));
         if let Some(crash) = crash {
             let down = Duration::from_secs(crash.down_s);
@@ -32,6 +34,17 @@ impl World {
             self.after(range, Event::Crash { site: Some(site), down });
         }
         Ok(())
+    }
+
+    /// Changes of rules that catch a document on its way.
+    fn plan_rules_at(&mut self, number: usize) {
+        let is_now = |change: &&RulesChange| change.at_publication == Some(number);
+        for change in self.scenario.rules.iter().filter(is_now).cloned().collect::<Vec<_>>() {
+            for site in change.first..change.first + change.sites {
+                let range = [1, 2 * self.scenario.flush_ms(site)[1]];
+                self.after(range, Event::Rules { site, blacklist: change.blacklist });
+            }
+        }
     }
 
     pub(super) fn crash(&mut self, site: Option<usize>, down: Duration) -> Result<(), Violation> {

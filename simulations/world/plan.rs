@@ -42,9 +42,10 @@ impl World {
             }
         }
         for change in scenario.rules {
+            let Some(at_s) = change.at_s else { continue };
             for site in change.first..change.first + change.sites {
                 let blacklist = change.blacklist;
-                self.at(second(change.at_s), Event::Rules { site, blacklist });
+                self.at(second(at_s), Event::Rules { site, blacklist });
             }
         }
         if let Some(flood) = scenario.flood {
@@ -112,7 +113,7 @@ impl World {
             scenario.crash.iter().map(|crash| crash.at_s.unwrap_or(publications) + crash.down_s);
         let churn = scenario.churn.iter().map(|churn| publications + churn.down_s);
         let disks = scenario.full_disk.iter().map(|disk| disk.to_s);
-        let rules = scenario.rules.iter().map(|change| change.at_s);
+        let rules = scenario.rules.iter().map(|change| change.at_s.unwrap_or(publications + 60));
         let ahead = AHEAD_STEP.as_secs() * scenario.ahead as u64;
         let behind = scenario.clocks.iter().map(|clocks| ahead + 3600 * clocks.hours as u64);
         let last = partitions.chain(flapping).chain(crashes).chain(churn).chain(disks);
@@ -132,7 +133,7 @@ impl World {
         let churn = scenario.churn.iter().map(|c| (c.every_s, until + c.down_s, "sites crash"));
         let flapping = scenario.flapping.iter().map(|f| (f.every_s, until + f.for_s, "links flap"));
         let disks = scenario.full_disk.iter().map(|d| (d.from_s, d.to_s, "disks full"));
-        let rules = scenario.rules.iter().map(|r| (r.at_s, r.at_s, "new rules"));
+        let rules = scenario.rules.iter().filter_map(|r| Some((r.at_s?, r.at_s?, "new rules")));
         let floods = scenario.flood.iter().map(|f| (f.every_s, until, "floods"));
         partitions
             .chain(crashes)

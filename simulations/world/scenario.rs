@@ -157,7 +157,10 @@ pub struct FullDisk {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RulesChange {
-    pub at_s: u64,
+    /// At this time.
+    pub at_s: Option<u64>,
+    /// Or while the document of this publication is on its way and being written.
+    pub at_publication: Option<usize>,
     pub first: usize,
     pub sites: usize,
     pub blacklist: bool,

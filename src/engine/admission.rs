@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::limits::{CLOCK_TOLERANCE, MAX_HELD, MAX_NEWS, MAX_WRITING};
+use super::limits::{CLOCK_TOLERANCE, HASTENED_SYNC, MAX_HELD, MAX_NEWS, MAX_WRITING};
 use super::queue::{Candidate, Found, Origin};
 use super::{
     Alert, CallId, ChangeKind, Effect, Engine, GossipId, JobId, Known, Record, Reply, Standing,
@@ -88,11 +88,11 @@ impl Engine {
         } else if !self.peers.may_gossip(peer, now) {
             // Too fast. Others may send the same, which the network will not show
             // again: what is worth having comes by sync.
-            self.sync.hasten(now);
+            self.sync.hasten(now.plus(HASTENED_SYNC));
             self.judge_gossip(gossip, GossipVerdict::Ignore);
         } else if self.take_in(document, Origin::Gossip(peer, gossip), now).is_err() {
             // Not the sender's fault; sync brings the document again.
-            self.sync.hasten(now);
+            self.sync.hasten(now.plus(HASTENED_SYNC));
             self.judge_gossip(gossip, GossipVerdict::Ignore);
         }
     }

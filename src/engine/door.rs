@@ -242,8 +242,12 @@ impl Engine {
 
     /// A peer lets this node in and says why it belongs here itself.
     pub(super) fn welcomed(&mut self, peer: Peer, chain: Vec<Membership>, now: Timestamp) {
-        self.peers.welcomed(peer, now, &mut self.random);
         let proven = self.door.as_ref().map(|door| door.prove(chain));
+        let counts = |proven: &Proven| {
+            self.door.as_ref().is_some_and(|door| door.roll.weigh(proven, now) == Taken::New)
+        };
+        let is_news = matches!(&proven, Some(Ok(proven)) if proven.iter().any(counts));
+        self.peers.welcomed(peer, is_news, now, &mut self.random);
         if let Some(Ok(proven)) = proven {
             self.learn(proven, Source::Exchange, now);
         }

@@ -123,6 +123,9 @@ pub(super) const MAX_NEWS: u64 = 256;
 /// Time between reconciliations with a random peer.
 pub(super) const SYNC_INTERVAL: Duration = Duration::from_secs(3 * 60);
 
+/// After a reconciliation that failed, the next one comes this soon at the latest.
+pub(super) const SYNC_RETRY: Duration = Duration::from_secs(30);
+
 /// Questions of one peer that wait for the store.
 pub(super) const MAX_QUESTIONS_PER_PEER: usize = 8;
 
@@ -147,6 +150,10 @@ pub(super) const MIN_REDIAL: Duration = Duration::from_secs(1);
 
 /// Longest wait before dialling a peer again.
 pub(super) const MAX_REDIAL: Duration = Duration::from_secs(5 * 60);
+
+/// A connection that lasts this long was a success; a shorter one counts as a dial that
+/// failed, so that a peer that sends this node away is not dialled every second.
+pub(super) const STEADY: Duration = Duration::from_secs(60);
 
 /// Points a peer may lose before it is disconnected.
 pub(super) const MAX_FAULTS: u32 = 20;

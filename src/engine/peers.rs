@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::limits::{
     ASKING_AHEAD, BANISHMENT, FAULT_DECAY, GOSSIP_AHEAD, GOSSIP_COST, MAX_ADDRESSES, MAX_FAULTS,
-    MAX_HEARSAY, MAX_PEERS, MAX_REDIAL, MAX_RUMOURED, MIN_REDIAL, UNTRUSTED_COST, WANTED_PEERS,
+    MAX_HEARSAY, MAX_PEERS, MAX_REDIAL, MAX_RUMOURED, MIN_REDIAL, STEADY, UNTRUSTED_COST,
+    WANTED_PEERS,
 };
 use super::rates::Paid;
 use super::{Effect, Engine, Record, Written};
@@ -21,6 +22,7 @@ struct Acquaintance {
     /// False while only others spoke of it.
     met: bool,
     connected: bool,
+    connected_since: Option<Timestamp>,
     dialling: bool,
     failures: u32,
     /// Not dialled before this.
@@ -124,11 +126,18 @@ impl Peers {
         known.postpone(now.plus(wait));
     }
 
-    /// A peer lets this node in: it is dialled at once, unless that led nowhere before.
-    pub(super) fn welcomed(&mut self, peer: Peer, now: Timestamp, random: &mut fastrand::Rng) {
+    /// A peer lets this node in: it is dialled at once, unless that led nowhere before
+    /// and there is nothing new.
+    pub(super) fn welcomed(
+        &mut self,
+        peer: Peer,
+        is_news: bool,
+        now: Timestamp,
+        random: &mut fastrand::Rng,
+    ) {
         let is_first = self.0.get(&peer).is_some_and(|known| known.failures == 0);
         self.dial_failed(peer, now, random);
-        if let Some(known) = self.0.get_mut(&peer).filter(|_| is_first) {
+        if let Some(known) = self.0.get_mut(&peer).filter(|_| is_first || is_news) {
             known.next_dial = None;
         }
     }
@@ -207,8 +216,8 @@ impl Engine {
         self.peers.remember(peer, Vec::new());
         if let Some(known) = self.peers.0.get_mut(&peer) {
             known.connected = true;
+            known.connected_since = Some(now);
             known.dialling = false;
-            known.failures = 0;
             known.next_dial = None;
         }
         self.sync.make_due(peer);
@@ -220,7 +229,14 @@ impl Engine {
     pub(super) fn disconnected(&mut self, peer: Peer, now: Timestamp) {
         if let Some(known) = self.peers.0.get_mut(&peer) {
             known.connected = false;
-            known.postpone(now.plus(MIN_REDIAL));
+            let since = known.connected_since.take();
+            if since.is_some_and(|since| now.since(since) >= STEADY) {
+                known.failures = 0;
+                known.postpone(now.plus(MIN_REDIAL));
+            } else {
+                // Whoever closes at once does not want this node: a dial that failed.
+                self.peers.dial_failed(peer, now, &mut self.random);
+            }
         }
         self.end_session(peer, Some("the connection closed".to_owned()), now);
     }

@@ -21,8 +21,8 @@ pub use report::{Change, ChangeKind, SyncReport};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::limits::{
-    ANSWER_TIME, HASTENED_SYNC, MAX_LEFT, MAX_REMEMBERED, MAX_SESSIONS, SESSION_PATIENCE,
-    SESSION_TIME, SYNC_INTERVAL,
+    ANSWER_TIME, MAX_LEFT, MAX_REMEMBERED, MAX_SESSIONS, SESSION_PATIENCE, SESSION_TIME,
+    SYNC_INTERVAL, SYNC_RETRY,
 };
 use super::{AskId, CallId, Effect, Engine, Reply};
 use crate::model::{ContentId, Peer, Timestamp};
@@ -136,9 +136,8 @@ impl Sync {
         }
     }
 
-    /// Gossip was passed over: the next reconciliation comes soon.
-    pub(super) fn hasten(&mut self, now: Timestamp) {
-        let soon = now.plus(HASTENED_SYNC);
+    /// Something was missed: the next reconciliation comes then at the latest.
+    pub(super) fn hasten(&mut self, soon: Timestamp) {
         self.next_periodic = Some(self.next_periodic.map_or(soon, |due| due.min(soon)));
     }
 
@@ -356,6 +355,9 @@ impl Engine {
         let mut report = SyncReport::of(peer, now);
         if let Some(session) = session {
             report = SyncReport { ended: now, ..session.report.clone() };
+            if failure.is_some() {
+                self.sync.hasten(now.plus(SYNC_RETRY));
+            }
             if failure.is_some() || session.is_cut {
                 let goes_on = failure.is_none() && report.received > 0;
                 self.sync.leave(peer, session.left(now));

@@ -145,3 +145,55 @@ fn strangers_take_no_place_among_what_is_dated_ahead() {
     assert!(matches!(&records[..], [Record::Refusal { record, .. }] if record.untrusted));
     assert_eq!(bench.engine.pending().held, 0);
 }
+
+#[test]
+fn a_peer_that_brings_strangers_is_soon_not_listened_to() {
+    let mut bench = Bench::new();
+    let brings = |bench: &mut Bench, gossip, key| {
+        bench.hear(gossip, PEER, &document(key, NOW, &format!("number {gossip}")));
+        bench.settle(&Arc::from([]));
+        bench.verdicts().len()
+    };
+    let budget = limits::GOSSIP_AHEAD.as_secs() / limits::UNTRUSTED_COST.as_secs();
+    for gossip in 0..budget {
+        assert_eq!(brings(&mut bench, gossip, &WORLD.stranger), 1);
+    }
+    let before = bench.verifications;
+    brings(&mut bench, budget, &WORLD.trusted);
+    assert_eq!(bench.verifications, before);
+    bench.now = bench.now.plus(limits::UNTRUSTED_COST * 2);
+    brings(&mut bench, budget, &WORLD.trusted);
+    assert_eq!(bench.engine.stats().admitted, 1);
+}
+
+#[test]
+fn a_reconciliation_that_failed_is_followed_by_another_soon() {
+    let mut bench = Bench::new();
+    bench.feed(Input::Connected { peer: PEER });
+    let ask = bench.effects.iter().find_map(|e| match e {
+        Effect::Ask { ask, .. } => Some(*ask),
+        _ => None,
+    });
+    bench.feed(Input::Answered { ask: ask.unwrap(), answer: Err("no answer".into()) });
+    assert_eq!(bench.engine.deadline(), Some(NOW.plus(limits::SYNC_RETRY)));
+    bench.now = NOW.plus(limits::SYNC_RETRY);
+    bench.feed(Input::Tick);
+    assert_eq!(bench.engine.pending().sessions, 1);
+}
+
+#[test]
+fn a_peer_that_closes_at_once_is_dialled_less_and_less() {
+    let mut bench = Bench::new();
+    bench.feed(Input::PeerFound { peer: PEER, addresses: vec![address(1)] });
+    for _ in 0..10 {
+        bench.feed(Input::Connected { peer: PEER });
+        bench.feed(Input::Disconnected { peer: PEER });
+    }
+    bench.now = NOW.plus(limits::MAX_REDIAL / 2 - Duration::from_secs(1));
+    dials(&mut bench);
+    bench.feed(Input::Tick);
+    assert!(dials(&mut bench).is_empty());
+    bench.now = NOW.plus(limits::MAX_REDIAL);
+    bench.feed(Input::Tick);
+    assert_eq!(dials(&mut bench).len(), 1);
+}
