@@ -30,6 +30,10 @@ pub(super) const MAX_SYNC_WAITING: usize = 256;
 /// each 5 MB. Longer than gossip's own memory of a busy quarter of an hour.
 pub(super) const MAX_JUDGED: usize = 32_768;
 
+/// Judged documents whose records are being written, above which sync asks for no more:
+/// one batch on its way to the disk and one that gathers.
+pub(super) const MAX_SETTLING: usize = 2048;
+
 /// How far ahead of this node's clock an endorsement may be dated.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(10 * 60);
 
