@@ -21,7 +21,7 @@ pub enum Effect {
         /// The document as it was received.
         document: Arc<[u8]>,
     },
-    /// Make these records durable, all or none; answered by [`super::Input::Stored`].
+    /// Make these records durable; answered by [`super::Input::Stored`].
     Store {
         /// Names the answer.
         write: WriteId,

@@ -70,6 +70,10 @@ pub(super) const MAX_SYNC_WAITING: usize = 256;
 /// each 5 MB. Longer than gossip's own memory of a busy quarter of an hour.
 pub(super) const MAX_JUDGED: usize = 32_768;
 
+/// Judged documents whose records are being written, above which sync asks for no more:
+/// one batch on its way to the disk and one that gathers.
+pub(super) const MAX_SETTLING: usize = 2048;
+
 /// How far ahead of this node's clock an endorsement may be dated.
 pub(super) const CLOCK_TOLERANCE: Duration = Duration::from_secs(10 * 60);
 
@@ -178,8 +182,8 @@ pub(super) const REJUDGE_BATCH: usize = 64;
 pub(super) const REJUDGE_RETRY: Duration = Duration::from_secs(60);
 
 /// Writes under way before no more documents are verified: a disk that hangs must
-/// not fill the memory. Some batches of the store's writer.
-pub(super) const MAX_WRITING: usize = 1024;
+/// not fill the memory. What sync may have on its way to the disk, and one portion.
+pub(super) const MAX_WRITING: usize = MAX_SETTLING + MAX_VERIFYING;
 
 /// A reconciliation that brought nothing new for this long gives its place to
 /// another: peers that never come to an end must not take all places.

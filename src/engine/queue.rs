@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::limits::{
-    MAX_JUDGED, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING, MAX_WAITING_BYTES,
+    MAX_JUDGED, MAX_SETTLING, MAX_SYNC_WAITING, MAX_VERIFYING, MAX_WAITING, MAX_WAITING_BYTES,
     MAX_WAITING_PER_PEER, RESERVED_FOR_CALLS,
 };
 use super::{CallId, GossipId, JobId, WriteId};
@@ -111,7 +111,7 @@ impl Admission {
 
     /// True while sync may ask for more documents.
     pub(super) fn has_room_for_sync(&self) -> bool {
-        self.waiting_for_sync < MAX_SYNC_WAITING
+        self.waiting_for_sync < MAX_SYNC_WAITING && self.settling.len() < MAX_SETTLING
     }
 
     /// True when the document is here and waits for its time.

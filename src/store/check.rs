@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rows::{self, Kind};
+use super::trees::meta;
 use super::{Store, StoreError};
 use crate::model::ContentId;
 use crate::wire::{EntryRecord, Fate};
@@ -67,13 +68,14 @@ impl Store {
     pub fn rebuild(&self) -> Result<(), StoreError> {
         let (by_image, known) = self.indexes()?;
         let trees = &self.trees;
-        self.durability.commit(&self.db, |_| {
+        self.durability.commit(&self.db, |generation| {
             for (tree, rows) in [(&trees.by_image, by_image), (&trees.known, known)] {
                 tree.clear()?;
                 for (key, value) in rows {
                     tree.insert(key, value)?;
                 }
             }
+            trees.meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
             Ok::<(), StoreError>(())
         })
     }

@@ -85,6 +85,11 @@ impl Store {
         };
         let trees = Trees::open(&db).map_err(|error| OpenError::of(error, folder))?;
         let durability = Durability::open(folder, &trees)?;
-        Ok(Store { db, trees, durability })
+        let store = Store { db, trees, durability };
+        store.finish_interrupted().map_err(|error| OpenError::Damaged {
+            folder: folder.to_owned(),
+            what: format!("the last write cannot be finished: {error}"),
+        })?;
+        Ok(store)
     }
 }

@@ -80,6 +80,19 @@ pub(super) fn known(row_key: &[u8], value: &[u8]) -> Option<(ContentId, EntryKey
     Some((id(id_octets)?, key, *kind))
 }
 
+/// The value of `under-way` in `meta:1`.
+pub(super) fn under_way(generation: u64, ids: impl Iterator<Item = ContentId>) -> Vec<u8> {
+    let mut octets = generation.to_be_bytes().to_vec();
+    ids.for_each(|id| octets.extend_from_slice(id.as_bytes()));
+    octets
+}
+
+/// The number of the write and its documents.
+pub(super) fn read_under_way(octets: &[u8]) -> (&[u8], impl Iterator<Item = ContentId>) {
+    let (generation, ids) = octets.split_at(octets.len().min(8));
+    (generation, ids.chunks_exact(32).filter_map(id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -168,6 +168,36 @@ fn a_log_that_lost_its_end_is_noticed_at_opening() {
     assert!(error.contains("the last 1 of 2 writes"), "{error}");
 }
 
+#[test]
+fn a_rebuilt_store_opens_again() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(folder.path()).unwrap();
+        store.write(&[entry(1)]).unwrap();
+        store.rebuild().unwrap();
+    }
+    assert_eq!(Store::open(folder.path()).unwrap().known().unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_crash_left_half_done_is_finished_at_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(folder.path()).unwrap();
+        store.write(&[entry(1)]).unwrap();
+        // The records of a second batch are there, and no row that points to them.
+        let ids = [id(2), id(3), id(4)].into_iter();
+        store.trees.meta.insert(trees::meta::UNDER_WAY, rows::under_way(2, ids)).unwrap();
+        let Write::Entry(key, record) = entry(2) else { panic!() };
+        store.trees.entry.insert(key.as_bytes(), crate::wire::encode(&record)).unwrap();
+        store.db.flush().unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    let report = store.check(|_, _| Ok(())).unwrap();
+    assert_eq!((report.entries, report.faults), (2, Vec::new()));
+    assert_eq!(store.known().unwrap().len(), 2);
+}
+
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for file in std::fs::read_dir(from).unwrap() {

@@ -16,7 +16,9 @@
 pub(super) mod meta {
     /// The rules under which every entry was last judged: SHA-256 (32).
     pub(in crate::store) const RULES: &[u8] = b"rules";
-    /// Counts durable writes: u64 (8).
+    /// What is being written: the number of the write (8), the documents (32 each).
+    pub(in crate::store) const UNDER_WAY: &[u8] = b"under-way";
+    /// The last durable write, counted: u64 (8).
     pub(in crate::store) const GENERATION: &[u8] = b"generation";
 }
 

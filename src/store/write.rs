@@ -1,14 +1,11 @@
 //! Writing: batches that become durable as a whole.
 
-use sled::Transactional;
-use sled::transaction::{ConflictableTransactionError, TransactionError, TransactionalTree};
-
 use super::rows::{self, Kind};
 use super::trees::meta;
 use super::{Store, StoreError};
 use crate::membership::Proven;
 use crate::model::{Address, ContentId, Peer, Sha256};
-use crate::wire::{EntryRecord, Fate, RefusalRecord, decode, encode};
+use crate::wire::{EntryRecord, Fate, RefusalRecord, encode};
 
 /// One thing to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,65 +32,62 @@ pub enum Write {
     ForgetMembership(Peer, Peer),
 }
 
-/// The trees inside a transaction.
-struct Rows<'t> {
-    entry: &'t TransactionalTree,
-    refusal: &'t TransactionalTree,
-    by_image: &'t TransactionalTree,
-    known: &'t TransactionalTree,
-    peer: &'t TransactionalTree,
-    member: &'t TransactionalTree,
-    meta: &'t TransactionalTree,
-}
-
-type Result<T> = std::result::Result<T, ConflictableTransactionError<StoreError>>;
+type Result<T> = std::result::Result<T, StoreError>;
 
 impl Store {
-    /// Writes a batch, all or nothing, and returns when it is durable. Many
-    /// small batches are better joined into one: each call syncs the disk.
+    /// Writes a batch and returns when it is durable. Many small batches are better
+    /// joined into one: each call syncs the disk.
+    ///
+    /// A transaction over all trees would read each row before it writes it, and so
+    /// cost twice as much. Instead each record is written before the rows that point
+    /// to it, and what a crash leaves half done is finished when the store is opened.
     ///
     /// # Errors
-    /// When the disk refuses; then nothing of the batch is acknowledged.
-    pub fn write(&self, batch: &[Write]) -> std::result::Result<(), StoreError> {
-        let forgotten = self.rows_to_forget(batch)?;
+    /// When the disk refuses; then nothing of the batch is acknowledged, though a part
+    /// of it may be there.
+    pub fn write(&self, batch: &[Write]) -> Result<()> {
+        let forgotten = self.refusals_to_forget(batch)?;
         // Refusals that came before it in the same batch are forgotten with the others.
         let dropped_before =
             batch.iter().rposition(|write| *write == Write::ForgetRefusals).unwrap_or(0);
-        let trees = &self.trees;
+        let meta = &self.trees.meta;
         self.durability.commit(&self.db, |generation| {
-            let all = (
-                &trees.entry,
-                &trees.refusal,
-                &trees.by_image,
-                &trees.known,
-                &trees.peer,
-                &trees.member,
-                &trees.meta,
-            );
-            let written =
-                all.transaction(|(entry, refusal, by_image, known, peer, member, meta)| {
-                    let rows = Rows { entry, refusal, by_image, known, peer, member, meta };
-                    for id in &forgotten {
-                        rows.forget_refusal(*id)?;
-                    }
-                    for (place, write) in batch.iter().enumerate() {
-                        let dropped = place < dropped_before && matches!(write, Write::Refusal(..));
-                        if !dropped {
-                            rows.write(write)?;
-                        }
-                    }
-                    rows.meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
-                    Ok(())
-                });
-            written.map_err(|error| match error {
-                TransactionError::Abort(error) => error,
-                TransactionError::Storage(error) => error.into(),
-            })
+            meta.insert(meta::UNDER_WAY, rows::under_way(generation, batch.iter().filter_map(id)))?;
+            for id in &forgotten {
+                self.forget_refusal(*id)?;
+            }
+            for (place, write) in batch.iter().enumerate() {
+                let dropped = place < dropped_before && matches!(write, Write::Refusal(..));
+                if !dropped {
+                    self.apply(write)?;
+                }
+            }
+            // The last: a log that lost its end has lost this.
+            meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
+            Ok(())
         })
     }
 
-    /// A transaction cannot scan: what is to be forgotten is listed before it.
-    fn rows_to_forget(&self, batch: &[Write]) -> std::result::Result<Vec<ContentId>, StoreError> {
+    /// Finishes a batch that a crash has interrupted.
+    pub(super) fn finish_interrupted(&self) -> Result<()> {
+        let meta = &self.trees.meta;
+        let Some(under_way) = meta.get(meta::UNDER_WAY)? else { return Ok(()) };
+        let done = meta.get(meta::GENERATION)?;
+        let (generation, ids) = rows::read_under_way(&under_way);
+        if done.is_some_and(|done| done.as_ref() >= generation) {
+            return Ok(());
+        }
+        for id in ids {
+            if let Some(record) = self.entry(&id)? {
+                self.put_entry(id, &record)?;
+            } else if let Some(record) = self.refusal(&id)? {
+                self.put_refusal(id, &record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refusals_to_forget(&self, batch: &[Write]) -> Result<Vec<ContentId>> {
         if !batch.contains(&Write::ForgetRefusals) {
             return Ok(Vec::new());
         }
@@ -103,90 +97,96 @@ impl Store {
         }
         Ok(ids)
     }
-}
 
-impl Rows<'_> {
-    fn write(&self, write: &Write) -> Result<()> {
+    fn apply(&self, write: &Write) -> Result<()> {
         match write {
-            Write::Entry(id, record) => self.entry(*id, record),
-            Write::Fate(id, fate, rules) => match self.read_entry(*id)? {
+            Write::Entry(id, record) => self.put_entry(*id, record),
+            Write::Fate(id, fate, rules) => match self.entry(id)? {
                 Some(record) => {
                     let record = EntryRecord { fate: fate.clone(), rules: *rules, ..record };
-                    self.entry(*id, &record)
+                    self.put_entry(*id, &record)
                 }
                 None => Ok(()),
             },
-            Write::Refusal(id, record) => self.refusal(*id, record),
+            Write::Refusal(id, record) => self.put_refusal(*id, record),
             Write::ForgetRefusal(id) => self.forget_refusal(*id),
             Write::ForgetRefusals => Ok(()),
             Write::Rules(digest) => {
-                self.meta.insert(meta::RULES, digest.as_bytes())?;
+                self.trees.meta.insert(meta::RULES, digest.as_bytes())?;
                 Ok(())
             }
             Write::Peer(peer, addresses) => {
-                self.peer.insert(peer.key(), encode(addresses))?;
+                self.trees.peer.insert(peer.key(), encode(addresses))?;
                 Ok(())
             }
             Write::ForgetPeer(peer) => {
-                self.peer.remove(peer.key())?;
+                self.trees.peer.remove(peer.key())?;
                 Ok(())
             }
             Write::Membership(proven) => {
                 let statement = proven.statement();
                 let key = member_key(statement.member, statement.issuer);
-                self.member.insert(key, encode(proven.membership()))?;
+                self.trees.member.insert(key, encode(proven.membership()))?;
                 Ok(())
             }
             Write::ForgetMembership(member, issuer) => {
-                self.member.remove(member_key(*member, *issuer))?;
+                self.trees.member.remove(member_key(*member, *issuer))?;
                 Ok(())
             }
         }
     }
 
-    fn entry(&self, id: ContentId, record: &EntryRecord) -> Result<()> {
-        self.forget_refusal(id)?;
+    fn put_entry(&self, id: ContentId, record: &EntryRecord) -> Result<()> {
         let kind = match record.fate {
             Fate::Admitted => Kind::Admitted,
             Fate::Withdrawn { .. } => Kind::Withdrawn,
         };
-        let key = &record.key;
-        self.entry.insert(id.as_bytes(), encode(record))?;
-        self.by_image.insert(rows::by_image(key, id), &[])?;
-        self.known.insert(rows::known_key(key.created, id), rows::known_value(kind, key))?;
+        let (trees, key) = (&self.trees, &record.key);
+        trees.entry.insert(id.as_bytes(), encode(record))?;
+        trees.by_image.insert(rows::by_image(key, id), &[])?;
+        trees.known.insert(rows::known_key(key.created, id), rows::known_value(kind, key))?;
+        trees.refusal.remove(id.as_bytes())?;
         Ok(())
     }
 
-    fn refusal(&self, id: ContentId, record: &RefusalRecord) -> Result<()> {
-        if self.entry.get(id.as_bytes())?.is_some() {
+    fn put_refusal(&self, id: ContentId, record: &RefusalRecord) -> Result<()> {
+        let trees = &self.trees;
+        if trees.entry.contains_key(id.as_bytes())? {
             return Ok(());
         }
         let kind = if record.untrusted { Kind::Untrusted } else { Kind::Refused };
         let key = &record.key;
-        self.refusal.insert(id.as_bytes(), encode(record))?;
-        self.known.insert(rows::known_key(key.created, id), rows::known_value(kind, key))?;
+        trees.refusal.insert(id.as_bytes(), encode(record))?;
+        trees.known.insert(rows::known_key(key.created, id), rows::known_value(kind, key))?;
         Ok(())
     }
 
     fn forget_refusal(&self, id: ContentId) -> Result<()> {
-        if let Some(octets) = self.refusal.remove(id.as_bytes())? {
-            let record: RefusalRecord = readable(id, &octets)?;
-            self.known.remove(rows::known_key(record.key.created, id))?;
+        if let Some(record) = self.refusal(&id)? {
+            self.trees.known.remove(rows::known_key(record.key.created, id))?;
+            self.trees.refusal.remove(id.as_bytes())?;
         }
         Ok(())
     }
+}
 
-    fn read_entry(&self, id: ContentId) -> Result<Option<EntryRecord>> {
-        self.entry.get(id.as_bytes())?.map(|octets| readable(id, &octets)).transpose()
+/// The document that a write is about, when its rows could be left half done.
+fn id(write: &Write) -> Option<ContentId> {
+    match write {
+        Write::Entry(id, _)
+        | Write::Fate(id, ..)
+        | Write::Refusal(id, _)
+        | Write::ForgetRefusal(id) => Some(*id),
+        // Forgotten refusals that come back are forgotten again with the next rules.
+        Write::ForgetRefusals
+        | Write::Rules(_)
+        | Write::Peer(..)
+        | Write::ForgetPeer(_)
+        | Write::Membership(_)
+        | Write::ForgetMembership(..) => None,
     }
 }
 
 fn member_key(member: Peer, issuer: Peer) -> Vec<u8> {
     [&member.key()[..], issuer.key()].concat()
-}
-
-fn readable<T: serde::de::DeserializeOwned>(id: ContentId, octets: &[u8]) -> Result<T> {
-    decode(octets).map_err(|error| {
-        ConflictableTransactionError::Abort(StoreError::Record { id, what: error.to_string() })
-    })
 }
