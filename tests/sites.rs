@@ -97,6 +97,34 @@ fn changed_rules_judge_everything_again_at_once() {
     assert_eq!(site.run(&["get", &identifier]).code, 0);
 }
 
+/// Nobody else is there to reconcile with.
+#[test]
+fn nothing_is_handed_out_from_a_stale_catalogue_unless_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let endorser = Endorser::new(folder.path());
+    let mut site = Site::new(folder.path(), "site", &endorser);
+    fs::write(site.home.join("policy.cfg"), "[freshness]\nmax_age = 1h\n").unwrap();
+    let (manifest, image) = endorser.publishable(folder.path(), "disk", b"an image");
+    site.start();
+    assert_eq!(site.run(&["publish", &manifest, "--image", &image]).code, 0);
+    let identifier = identifier_of(&manifest);
+    let refused = site.run(&["get", &identifier]);
+    assert!(refused.code == 3 && refused.error.contains("freshness.max_age"), "{refused:?}");
+    let got = site.run(&["get", &identifier, "--stale"]);
+    assert_eq!(got.code, 0, "{got:?}");
+    let metrics = site.run(&["status", "--metrics"]).output;
+    assert!(metrics.contains("suq_documents{standing=\"admitted\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("suq_reconciled_peers 0\n"), "{metrics}");
+
+    let mut other = Site::new(folder.path(), "other", &endorser);
+    let ticket = site.await_output(&["invite"]);
+    assert_eq!(other.run(&["join", ticket.trim()]).code, 0);
+    other.start();
+    wait_for("a reconciliation", || site.run(&["get", &identifier]).code == 0);
+    let metrics = site.run(&["status", "--metrics"]).output;
+    assert!(metrics.contains("\nsuq_reconciled_timestamp_seconds 1"), "{metrics}");
+}
+
 #[test]
 fn what_a_revoked_signer_endorsed_is_withdrawn_at_a_reload() {
     let folder = tempfile::tempdir().unwrap();

@@ -24,18 +24,22 @@ pub(crate) struct Get {
     /// Write the image to this file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Believe the catalogue however long ago it was reconciled, against `[freshness]`
+    #[arg(long)]
+    stale: bool,
 }
 
 impl Get {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         let home = ask::home(common)?;
         let bar = bytes_bar(0, "fetching");
-        let answer = ask::call(&home, &Call::Get(self.image), |progress| {
-            if let Answer::Progress(progress) = progress {
-                bar.set_length(progress.total);
-                bar.set_position(progress.done);
-            }
-        });
+        let answer =
+            ask::call(&home, &Call::Get { image: self.image, stale: self.stale }, |progress| {
+                if let Answer::Progress(progress) = progress {
+                    bar.set_length(progress.total);
+                    bar.set_position(progress.done);
+                }
+            });
         bar.finish_and_clear();
         let image = match answer? {
             Answer::Got(image) => image,

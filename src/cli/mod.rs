@@ -14,6 +14,7 @@ mod invite;
 mod join;
 mod key;
 mod metadata;
+mod metrics;
 mod output;
 mod pages;
 mod peers;

@@ -2,18 +2,30 @@
 
 use clap::Args;
 
-use super::{Common, Exit, ask, output};
+use super::{Common, Exit, ask, metrics, output};
 use crate::node::{Answer, Call, StatusView};
 
 /// How the node is.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  suq status\n  suq status --json")]
-pub(crate) struct Status {}
+#[command(after_help = "\
+Examples:
+  suq status
+  suq status --json
+  suq status --metrics > /var/lib/node_exporter/textfile/suq.prom")]
+pub(crate) struct Status {
+    /// Print metrics in Prometheus' text format
+    #[arg(long, conflicts_with = "json")]
+    metrics: bool,
+}
 
 impl Status {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         match ask::simple(common, &Call::Status)? {
             Answer::Status(status) if common.json => output::json(&status),
+            Answer::Status(status) if self.metrics => {
+                metrics::lines(&status).iter().for_each(output::line);
+                Ok(())
+            }
             Answer::Status(status) => {
                 print(&status);
                 Ok(())

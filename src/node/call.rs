@@ -41,7 +41,12 @@ pub enum Call {
     Syncs,
     /// Judge an image anew and have its blob here. Needs a running node when
     /// the blob has to be fetched.
-    Get(ImageName),
+    Get {
+        /// The image.
+        image: ImageName,
+        /// True to take what the catalogue says however old it is.
+        stale: bool,
+    },
     /// Read policy and trust again, and judge everything by them. Needs a running node.
     Reload,
     /// Entries that fit a query.
@@ -136,7 +141,7 @@ impl Call {
                 | Call::Policy
                 | Call::Documents { .. }
                 | Call::Read(_)
-                | Call::Get(_)
+                | Call::Get { .. }
         )
     }
 }

@@ -96,9 +96,15 @@ impl Jobs {
     }
 
     /// Judges an image; one that is here is handed out, another one fetched.
-    pub(super) fn get(&self, image: ImageName, now: Timestamp, reply: oneshot::Sender<Answer>) {
+    pub(super) fn get(
+        &self,
+        image: ImageName,
+        stale: bool,
+        now: Timestamp,
+        reply: oneshot::Sender<Answer>,
+    ) {
         self.blocking(move |catalogue| {
-            let answer = match catalogue.allowed(&image, now) {
+            let answer = match catalogue.allowed(&image, stale, now) {
                 Err(failure) => Answer::Failed(failure),
                 Ok(allowed) => match catalogue.stored(&allowed) {
                     Some(image) => Answer::Got(image),

@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::Call;
 use super::answer::{Answer, Failure, FailureKind, ImageView, StatusView};
 use super::catalogue::{Allowed, Catalogue, Trusted};
 use super::jobs::{Done, Jobs};
 use super::transfer::Transfer;
 use super::writer::{self, Order};
-use super::{Call, ImageName};
 use crate::engine::{
     Alert, AskId, CallId, Effect, Engine, GossipId, Input, JobId, KnockId, QuestionId, Reply,
 };
@@ -286,7 +286,7 @@ impl RunLoop {
                 let call = self.wait(reply, None);
                 return self.take(Input::Sync { call, peer }).await;
             }
-            Call::Get(image) => return self.get(image, now, reply),
+            Call::Get { image, stale } => return self.jobs.get(image, stale, now, reply),
             Call::Syncs => Answer::Syncing(self.engine.syncs().cloned().collect()),
             Call::Status => Answer::Status(Box::new(self.status(now))),
             Call::Invite { member, days } => return self.invite(member, days, reply).await,
@@ -319,10 +319,6 @@ impl RunLoop {
             self.pending.remove(&call);
             self.take(Input::Hangup { call }).await;
         }
-    }
-
-    fn get(&mut self, image: ImageName, now: Timestamp, reply: oneshot::Sender<Answer>) {
-        self.jobs.get(image, now, reply);
     }
 
     fn reply(&mut self, call: CallId, reply: Reply) {

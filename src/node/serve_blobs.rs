@@ -1,10 +1,11 @@
 //! Serving blobs to peers.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::transfer::{read_header, write_header};
@@ -16,19 +17,61 @@ use crate::wire::{BlobReply, BlobRequest, MAX_RANGES, decode, encode};
 /// Transfers served at once. Each holds two megabytes and a file.
 const MAX_SERVED: usize = 16;
 
+/// Of them, those of one peer: one that reads slowly must not take all places.
+const MAX_SERVED_PER_PEER: usize = 4;
+
 /// A peer that takes nothing for this long is hung up on.
 const STALL: Duration = Duration::from_secs(60);
 
+/// How many transfers go to each peer.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<BTreeMap<Peer, usize>>>);
+
+/// A place that is free again when dropped.
+struct Place(Places, Peer);
+
+impl Places {
+    fn take(&self, peer: Peer) -> Option<Place> {
+        let mut taken = self.lock();
+        if taken.values().sum::<usize>() >= MAX_SERVED {
+            return None;
+        }
+        let of_peer = taken.entry(peer).or_default();
+        if *of_peer >= MAX_SERVED_PER_PEER {
+            return None;
+        }
+        *of_peer += 1;
+        Some(Place(self.clone(), peer))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Peer, usize>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.0.lock();
+        if let Some(of_peer) = taken.get_mut(&self.1) {
+            *of_peer -= 1;
+            if *of_peer == 0 {
+                taken.remove(&self.1);
+            }
+        }
+    }
+}
+
 /// Serves every incoming stream until the network ends.
 pub(super) async fn run(blobs: Blobs, mut incoming: mpsc::Receiver<(Peer, BlobStream)>) {
-    let room = Arc::new(Semaphore::new(MAX_SERVED));
+    let places = Places::default();
     while let Some((peer, mut stream)) = incoming.recv().await {
         let blobs = blobs.clone();
-        let permit = Arc::clone(&room).try_acquire_owned();
+        let place = places.take(peer);
         tokio::spawn(async move {
-            let served = match permit {
-                Ok(_permit) => serve(&blobs, &mut stream).await,
-                Err(_) => write_header(&mut stream, &encode(&BlobReply::Busy)).await,
+            let served = match place {
+                Some(_place) => serve(&blobs, &mut stream).await,
+                None => write_header(&mut stream, &encode(&BlobReply::Busy)).await,
             };
             let _ = stream.shutdown().await;
             if let Err(reason) = served {
@@ -81,4 +124,24 @@ async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
 async fn refuse(stream: &mut BlobStream, text: String) -> Result<(), String> {
     write_header(stream, &encode(&BlobReply::Refused { text: text.clone() })).await?;
     Err(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_peer_takes_all_places_and_each_is_free_again() {
+        let places = Places::default();
+        let peer = |number| Peer::from_key([number; 32]);
+        let mut taken: Vec<Place> =
+            (0..MAX_SERVED_PER_PEER).filter_map(|_| places.take(peer(1))).collect();
+        assert_eq!(taken.len(), MAX_SERVED_PER_PEER);
+        assert!(places.take(peer(1)).is_none());
+        taken.extend((2..100).filter_map(|number| places.take(peer(number))));
+        assert_eq!(taken.len(), MAX_SERVED);
+        taken.clear();
+        assert!(places.take(peer(1)).is_some());
+        assert!(places.lock().is_empty());
+    }
 }

@@ -110,7 +110,7 @@ impl Node {
     /// image, [`Answer::Syncing`] for reconciliations.
     pub async fn progress(&self, call: &Call) -> Option<Answer> {
         match call {
-            Call::Get(ImageName::Identifier(identifier)) => {
+            Call::Get { image: ImageName::Identifier(identifier), .. } => {
                 self.catalogue.live.progress(identifier).map(Answer::Progress)
             }
             Call::Sync(_) => Some(self.call(Call::Syncs).await),

@@ -314,9 +314,10 @@ impl Judge<'_> {
             }
             (Some(_), age) => {
                 let reason = match age {
-                    Some(age) => format!("last reconciled {} s ago: try `suq sync`", age.as_secs()),
-                    None => "the catalogue was never reconciled: try `suq sync`".to_owned(),
+                    Some(age) => format!("last reconciled {} s ago", age.as_secs()),
+                    None => "the catalogue was never reconciled since the start".to_owned(),
                 };
+                let reason = format!("{reason}: try `suq sync`, or `suq get --stale`");
                 return self.refuse("freshness.max_age", source, reason);
             }
         }

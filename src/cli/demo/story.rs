@@ -168,7 +168,7 @@ fn judged(
 
 fn fetched(stage: &mut Stage, teller: &mut Teller, image: ImageName) -> Result<(), Exit> {
     let started = Instant::now();
-    let got = match stage.athens.call(&Call::Get(image))? {
+    let got = match stage.athens.call(&Call::Get { image, stale: false })? {
         Answer::Got(got) => got,
         other => return Err(Exit::failed(format!("not fetched: {other:?}"))),
     };

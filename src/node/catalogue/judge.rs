@@ -1,5 +1,7 @@
 //! The judgement of every use, and why.
 
+use std::time::Duration;
+
 use super::{Catalogue, Entry, Trusted, store_failed};
 use crate::engine::Wanted;
 use crate::engine::timeline::{self, Fact, Status};
@@ -22,6 +24,7 @@ impl Catalogue {
     pub(in crate::node) fn allowed(
         &self,
         image: &ImageName,
+        stale: bool,
         now: Timestamp,
     ) -> Result<Allowed, Failure> {
         let identifier = self.identifier(image)?;
@@ -30,7 +33,7 @@ impl Catalogue {
             return Err(self.nothing_about(&identifier));
         }
         let mut reasons = Vec::new();
-        for (entry, judged) in self.judge_all(entries, now)? {
+        for (entry, judged) in self.judge_all(entries, stale, now)? {
             if judged.verdict.is_allowed() {
                 let manifest = entry.manifest;
                 let (bytes, checksums) = (manifest.bytes, manifest.checksums);
@@ -53,9 +56,10 @@ impl Catalogue {
     pub(super) fn get_stored(
         &self,
         image: &ImageName,
+        stale: bool,
         now: Timestamp,
     ) -> Result<ImageView, Failure> {
-        let allowed = self.allowed(image, now)?;
+        let allowed = self.allowed(image, stale, now)?;
         self.stored(&allowed).ok_or_else(|| {
             let message = format!(
                 "{} is not in this store, and no node is running to fetch it: start one with \
@@ -90,7 +94,7 @@ impl Catalogue {
         now: Timestamp,
     ) -> Result<WhyView, Failure> {
         let identifier = self.identifier(image)?;
-        let judged = self.judge_all(self.entries_of(&identifier)?, now)?;
+        let judged = self.judge_all(self.entries_of(&identifier)?, false, now)?;
         let mut entries: Vec<JudgedEntry> = judged.into_iter().map(|(_, judged)| judged).collect();
         entries.extend(self.refusals_of(&identifier)?);
         entries.retain(|entry| {
@@ -110,7 +114,7 @@ impl Catalogue {
             .verify(document.as_bytes())
             .map_err(|error| Failure::new(FailureKind::NotVerified, error.to_string()))?;
         let identifier = verified.manifest().identifier;
-        let verdict = self.judge_use(&verified, true, 1, now);
+        let verdict = self.judge_use(&verified, (true, 1), false, now);
         let entry = JudgedEntry {
             key: verified.manifest().key(),
             content_id: verified.content_id(),
@@ -124,6 +128,7 @@ impl Catalogue {
     fn judge_all(
         &self,
         entries: Vec<Entry>,
+        stale: bool,
         now: Timestamp,
     ) -> Result<Vec<(Entry, JudgedEntry)>, Failure> {
         let facts: Vec<Fact> = entries.iter().map(Entry::fact).collect();
@@ -140,7 +145,7 @@ impl Catalogue {
                 Fate::Withdrawn { rule, reason } => withdrawn(rule, reason, entry.record.rules),
                 Fate::Admitted => {
                     let latest = status != Status::Superseded;
-                    self.judge_use(&verified, latest, current, now)
+                    self.judge_use(&verified, (latest, current), stale, now)
                 }
             };
             let view = JudgedEntry {
@@ -158,8 +163,8 @@ impl Catalogue {
     fn judge_use(
         &self,
         verified: &Verified,
-        latest: bool,
-        endorsements: usize,
+        (latest, endorsements): (bool, usize),
+        stale: bool,
         now: Timestamp,
     ) -> Verdict {
         let Trusted { policy, anchors } = self.trusted();
@@ -167,8 +172,10 @@ impl Catalogue {
         let newest = reconciled.iter().map(|(_, time)| now.since(*time)).min();
         let within = |age| policy.max_age().is_none_or(|max| age <= max);
         let peers = reconciled.iter().filter(|(_, time)| within(now.since(*time))).count();
-        let purpose =
-            Purpose::Use { latest, endorsements, reconciled: newest, reconciled_peers: peers };
+        // Whoever takes a stale catalogue takes it for a fresh one.
+        let (reconciled, reconciled_peers) =
+            if stale { (Some(Duration::ZERO), usize::MAX) } else { (newest, peers) };
+        let purpose = Purpose::Use { latest, endorsements, reconciled, reconciled_peers };
         let trust = anchors.check(verified);
         let rules = self.trusted().rules().digest();
         policy.judge(verified, &Context { now, trust: &trust, purpose, rules })

@@ -127,7 +127,7 @@ impl Catalogue {
             Call::Documents { since, images } => self.documents(*since, images).map(Answer::Ids),
             Call::Read(ids) => self.read(ids).map(Answer::Documents),
             Call::Policy => Ok(Answer::Policy(self.policy_view())),
-            Call::Get(image) => self.get_stored(image, now).map(Answer::Got),
+            Call::Get { image, stale } => self.get_stored(image, *stale, now).map(Answer::Got),
             _ => Err(no_node()),
         };
         answered.unwrap_or_else(Answer::Failed)

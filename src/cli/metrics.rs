@@ -1,0 +1,90 @@
+//! The node's numbers as Prometheus reads them, for its text-file collector.
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/>
+
+use crate::model::Timestamp;
+use crate::node::StatusView;
+
+/// One metric: its name, its type, what it means, and its values by label.
+struct Metric {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    values: Vec<(String, i64)>,
+}
+
+fn gauge(name: &'static str, help: &'static str, value: i64) -> Metric {
+    Metric { name, kind: "gauge", help, values: vec![(String::new(), value)] }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The lines of all metrics.
+pub(super) fn lines(status: &StatusView) -> Vec<String> {
+    let documents = &status.documents;
+    let standings = [
+        ("admitted", documents.admitted),
+        ("withdrawn", documents.withdrawn),
+        ("refused", documents.refused),
+        ("untrusted", documents.untrusted),
+    ];
+    let standing =
+        |(name, number): (&str, usize)| (format!("{{standing=\"{name}\"}}"), count(number));
+    let mut metrics = vec![
+        Metric {
+            name: "suq_documents",
+            kind: "gauge",
+            help: "Documents known, by what became of them.",
+            values: standings.map(standing).into(),
+        },
+        Metric {
+            name: "suq_documents_unverified_total",
+            kind: "counter",
+            help: "Documents since the start that were not what they said.",
+            values: vec![(String::new(), i64::try_from(documents.unverified).unwrap_or(i64::MAX))],
+        },
+        gauge("suq_documents_verifying", "Documents on their way.", count(documents.verifying)),
+        gauge("suq_blobs", "Images in the store.", count(status.blobs)),
+        gauge("suq_peers_connected", "Peers with a connection.", count(status.connected.len())),
+        gauge(
+            "suq_reconciled_peers",
+            "Peers with whom the catalogue was reconciled completely since the start.",
+            count(status.reconciled.len()),
+        ),
+        gauge(
+            "suq_alerts",
+            "Alerts that the node remembers, of the latest fifty.",
+            count(status.alerts.len()),
+        ),
+        gauge(
+            "suq_policy_readable",
+            "0 when the policy cannot be read and everything is refused.",
+            i64::from(status.policy.broken.is_none()),
+        ),
+    ];
+    if let Some(latest) = status.reconciled.iter().map(|(_, time)| *time).max() {
+        metrics.push(gauge(
+            "suq_reconciled_timestamp_seconds",
+            "When the catalogue was last reconciled completely.",
+            latest.seconds(),
+        ));
+    }
+    if let Some(expires) = status.membership.expires.map(Timestamp::seconds) {
+        metrics.push(gauge(
+            "suq_membership_expires_timestamp_seconds",
+            "When this node's membership of a closed federation ends.",
+            expires,
+        ));
+    }
+    metrics.iter().flat_map(Metric::lines).collect()
+}
+
+impl Metric {
+    fn lines(&self) -> Vec<String> {
+        let Metric { name, kind, help, values } = self;
+        let mut lines = vec![format!("# HELP {name} {help}"), format!("# TYPE {name} {kind}")];
+        lines.extend(values.iter().map(|(labels, value)| format!("{name}{labels} {value}")));
+        lines
+    }
+}
