@@ -28,7 +28,8 @@ impl Sync {
                 reports.iter().for_each(|report| bars.show(report));
             }
         });
-        bars.all.clear().ok();
+        // Nobody looks at a terminal that is gone.
+        let _ = bars.all.clear();
         match answer? {
             Answer::Synced(reports) if common.json => output::json(&reports),
             Answer::Synced(reports) => {
