@@ -18,9 +18,11 @@ use crate::model::{Address, Peer};
 /// twenty sites more.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
-/// With more members connected, a new one is no reason to look around again: otherwise
-/// each search, which connects, would set off others at every site it asks.
-pub(super) const FEW_MEMBERS: usize = 16;
+/// Up to here whoever a search meets stays connected, and is a reason to look around
+/// again. With more, a search leaves nothing behind: it would fill every site's places
+/// and set off others at each site it asks. Not fewer than twenty: while Kademlia knows
+/// fewer it searches by itself after each meeting, and would dial the same peers for ever.
+pub(super) const FEW_MEMBERS: usize = 20;
 
 /// Addresses taken from one peer.
 const MAX_ADDRESSES: usize = 16;
@@ -131,6 +133,10 @@ impl Task {
 
     /// True when only a search wanted to talk to this member.
     pub(super) fn is_only_passing(&mut self, peer: Peer, addresses: &[Address]) -> bool {
+        if self.members.len() <= FEW_MEMBERS {
+            self.passing.remove(&peer);
+            return false;
+        }
         let Some(known) = self.passing.get_mut(&peer) else { return false };
         known.clear();
         known.extend_from_slice(addresses);
