@@ -42,7 +42,7 @@ fn run(names: &[String]) -> Result<usize, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let copy = std::env::temp_dir().join("suq-mutations");
     copy_tree(root, &copy)?;
-    println!("{:<30} {:>9}  {:<22} {}", "mutation", "invariant", "scenario", "result");
+    println!("{:<30} {:>9}  {:<22} result", "mutation", "invariant", "scenario");
     let mut survivors = 0;
     for mutation in mutations(root)? {
         if !names.is_empty() && !names.contains(&mutation.name) {

@@ -137,7 +137,7 @@ impl World {
             return;
         }
         // Half of them keep to what is well signed: nobody sends them away for that.
-        let forgeries = if liar % 2 == 0 { flood.forgeries } else { 0 };
+        let forgeries = if liar.is_multiple_of(2) { flood.forgeries } else { 0 };
         for to in self.network.connected(liar) {
             for _ in 0..forgeries {
                 self.forgeries += 1;

@@ -301,7 +301,11 @@ impl World {
             Event::Input { site, life, input } if self.sites[site].is_alive(life) => {
                 self.feed(site, input)?;
             }
-            Event::Tick { site, life } if self.sites[site].is_alive(life) => {
+            // One for an earlier deadline may have taken its place.
+            Event::Tick { site, life }
+                if self.sites[site].is_alive(life)
+                    && self.sites[site].ticking_at == Some(self.now) =>
+            {
                 self.sites[site].ticking_at = None;
                 self.feed(site, Input::Tick)?;
             }

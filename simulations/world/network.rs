@@ -66,14 +66,14 @@ impl Network {
         // where everyone else lies.
         let kind =
             |site: &usize| (scenario.is_byzantine(*site), scenario.blacklists_in_the_end(*site));
-        for site in 0..count {
+        for (site, known) in links.iter_mut().enumerate() {
             let ring: Vec<usize> = (0..count).filter(|n| kind(n) == kind(&site)).collect();
             let place = ring.iter().position(|n| *n == site).unwrap_or(0);
-            links[site].insert(ring[(place + 1) % ring.len()]);
+            known.insert(ring[(place + 1) % ring.len()]);
             for _ in 0..scenario.links / 2 {
-                links[site].insert(random.usize(0..count));
+                known.insert(random.usize(0..count));
             }
-            links[site].remove(&site);
+            known.remove(&site);
         }
         Network {
             links,

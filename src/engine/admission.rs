@@ -313,7 +313,8 @@ impl Engine {
         // The rules may have changed while the record was being written: then the
         // refusal was dropped with the others, and the entry is judged again.
         let is_stale = rules != self.rules.digest();
-        if !already && !(is_stale && standing != Standing::Admitted) {
+        let is_dropped = is_stale && standing != Standing::Admitted;
+        if !already && !is_dropped {
             self.catalogue.insert(Known { id, key: key.clone(), standing });
         }
         if is_stale && standing == Standing::Admitted {
