@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use suq::engine::AskId;
 use suq::model::{ContentId, Peer, Sha256};
-use suq::wire::{Document, MAX_DOCUMENTS, Request, Response};
+use suq::wire::{Document, MAX_DOCUMENTS, Position, Request, Response};
 
 use super::World;
 use super::documents::{EPOCH, LIBRARY, forge, forge_anew};
@@ -53,6 +53,8 @@ impl World {
             (Lie::Withhold, Response::Reconcile(_)) => {
                 Response::Reconcile(NOTHING_DIFFERS.to_vec())
             }
+            (Lie::Endless, Response::List { .. }) => self.page(0),
+            (Lie::Phantoms, Response::List { .. }) => self.page(PHANTOMS),
             (Lie::Slow, Response::Reconcile(_)) => Response::Reconcile(self.differs(MAX_DOCUMENTS)),
             (Lie::OtherDocuments, other) => other,
             (_, Response::Documents { .. }) => {
@@ -86,6 +88,14 @@ impl World {
             }
             other => Some(other),
         }
+    }
+
+    /// A page of ids of no document, after which more is said to come.
+    fn page(&mut self, phantoms: usize) -> Response {
+        let ids = (0..phantoms * 32).map(|_| self.random.u8(..)).collect();
+        let seconds = EPOCH.seconds() as u64 + self.random.u64(..1_000_000);
+        let next = Position { seconds, id: ContentId::from_bytes([0; 32]) };
+        Response::List { ids, next: Some(next) }
     }
 
     /// A frame that lists ids of no document and says that everything after them

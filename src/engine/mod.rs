@@ -22,6 +22,7 @@ mod queue;
 mod rates;
 mod rejudge;
 mod serve;
+mod settle;
 mod sync;
 pub mod timeline;
 
@@ -87,7 +88,7 @@ pub struct Engine {
 #[derive(Debug)]
 enum Written {
     /// A judged document and everyone who waits for it.
-    Document(Box<admission::Settling>),
+    Document(Box<settle::Settling>),
     /// An entry whose standing the new rules changed.
     Standing(ContentId, Standing),
     /// Statements on who is a member, and who waits for them.

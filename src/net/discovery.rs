@@ -149,7 +149,9 @@ impl Task {
         if self.searches.is_searching {
             return;
         }
-        for id in self.passing.keys().filter_map(|peer| peer_id(*peer)) {
+        let passing = self.passing.keys().filter_map(|peer| peer_id(*peer));
+        // Whoever carries this node's connections is wanted for that.
+        for id in passing.filter(|id| !self.reach.is_carried_by(id)) {
             let _ = self.swarm.disconnect_peer_id(id);
         }
     }

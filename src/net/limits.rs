@@ -102,6 +102,9 @@ pub(super) const OUTBOUND_IN_MESH: usize = 2;
 /// An idle connection between nodes stays open this long.
 pub(super) const IDLE: Duration = Duration::from_secs(24 * 3600);
 
+/// Peers whose last dial failed, that are remembered as such.
+pub(super) const MAX_COLLIDED: usize = 1024;
+
 /// Pings without an answer, fifteen seconds apart, after which a connection is dead.
 pub(super) const MAX_SILENT_PINGS: u32 = 3;
 

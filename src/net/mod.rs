@@ -5,6 +5,7 @@
 
 mod behaviour;
 mod codec;
+mod dial;
 mod discovery;
 mod door;
 mod gate;

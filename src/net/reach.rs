@@ -35,6 +35,11 @@ impl Reach {
         }
     }
 
+    /// True when this node asked the peer to carry its connections.
+    pub(super) fn is_carried_by(&self, id: &PeerId) -> bool {
+        self.asked.values().any(|asked| asked == id)
+    }
+
     /// True when others reach this node where it listens, so that it can carry
     /// connections for those who are not reached.
     pub(super) fn is_sure(&self) -> bool {

@@ -10,9 +10,8 @@ use futures::{AsyncRead, AsyncWrite, StreamExt};
 use libp2p::core::upgrade;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId, PublishError};
 use libp2p::request_response::{self, OutboundRequestId, ResponseChannel};
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{self, ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, Transport, dns, identify, noise, ping, relay, tcp, yamux};
+use libp2p::swarm::{self, ConnectionId, SwarmEvent};
+use libp2p::{PeerId, Swarm, Transport, dns, identify, noise, ping, relay, tcp, yamux};
 use tokio::sync::mpsc;
 
 use super::behaviour::{Behaviour, BehaviourEvent, Inside, InsideEvent, Protocols};
@@ -98,6 +97,7 @@ where
         outbox: VecDeque::new(),
         members: BTreeSet::new(),
         called: BTreeSet::new(),
+        collided: BTreeSet::new(),
         passing: BTreeMap::new(),
         arrivals: 0,
         gossip: BTreeMap::new(),
@@ -126,6 +126,8 @@ pub(super) struct Task {
     pub(super) members: BTreeSet<Peer>,
     /// Peers that the node wanted to be connected with.
     pub(super) called: BTreeSet<Peer>,
+    /// Peers whose last dial failed.
+    pub(super) collided: BTreeSet<Peer>,
     /// Connected peers that only a search talks to, and where they can be reached once
     /// that is known. The connection ends with the search, unless the node wants it.
     pub(super) passing: BTreeMap<Peer, Vec<Address>>,
@@ -236,36 +238,6 @@ impl Task {
         }
     }
 
-    fn dial(&mut self, peer: Peer, addresses: &[Address]) {
-        let parsed: Vec<Multiaddr> =
-            addresses.iter().filter_map(|address| address.as_str().parse().ok()).collect();
-        let dialled = match peer_id(peer) {
-            None => Err("the peer id is no key".to_owned()),
-            Some(_) if parsed.is_empty() => Err("none of its addresses can be dialled".to_owned()),
-            Some(id) => {
-                let options = DialOpts::peer_id(id)
-                    .condition(PeerCondition::DisconnectedAndNotDialing)
-                    .addresses(parsed)
-                    .build();
-                self.called.insert(peer);
-                if let Some(addresses) = self.passing.remove(&peer)
-                    && !addresses.is_empty()
-                {
-                    return self.joined(peer, addresses);
-                }
-                match self.swarm.dial(options) {
-                    // Connected, or about to be: events tell.
-                    Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => Ok(()),
-                    Err(error) => Err(error.to_string()),
-                }
-            }
-        };
-        if let Err(reason) = dialled {
-            self.called.remove(&peer);
-            self.outbox.push_back(Event::DialFailed { peer, reason });
-        }
-    }
-
     /// Publishes what waits, until someone has to be waited for again.
     fn publish_waiting(&mut self) {
         while let Some(octets) = self.unpublished.pop_front() {
@@ -325,11 +297,7 @@ impl Task {
             }
             SwarmEvent::ListenerClosed { listener_id, .. } => self.listener_closed(listener_id),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
-                if let Some(peer) = peer_of(&id).filter(|peer| !self.members.contains(peer)) {
-                    self.called.remove(&peer);
-                    let reason = error.to_string();
-                    self.outbox.push_back(Event::DialFailed { peer, reason });
-                }
+                self.not_reached(id, &error);
             }
             SwarmEvent::Behaviour(event) => self.behaved(event),
             _ => {}
@@ -424,7 +392,8 @@ impl Task {
     }
 
     /// A member is connected that this node or the peer itself wanted to be.
-    fn joined(&mut self, peer: Peer, addresses: Vec<Address>) {
+    pub(super) fn joined(&mut self, peer: Peer, addresses: Vec<Address>) {
+        self.collided.remove(&peer);
         if self.members.insert(peer) {
             self.outbox.push_back(Event::Connected { peer, addresses });
             if self.members.len() <= FEW_MEMBERS {
