@@ -150,7 +150,14 @@ impl World {
                 self.after(self.scenario.latency_ms, Event::Delivery(dial));
             }
             Effect::Disconnect { peer } => {
-                self.at(self.now, Event::HangUp { a: site, b: number(peer) });
+                let from = number(peer);
+                self.at(self.now, Event::HangUp { a: site, b: from });
+                if self.sites[from].byzantine {
+                    // Whoever is hostile comes back at once.
+                    let life = self.sites[from].life;
+                    let dial = Delivery::Dial { from, to: site, life };
+                    self.after([500, 2000], Event::Delivery(dial));
+                }
             }
             _ => {}
         }
