@@ -49,7 +49,7 @@ impl Store {
         }
         let (by_image, known) = self.indexes()?;
         for (name, tree, expected) in
-            [("by-image:1", &self.trees.by_image, by_image), ("known:1", &self.trees.known, known)]
+            [("by-image:1", &self.trees.by_image, by_image), ("known:2", &self.trees.known, known)]
         {
             let mut found = Index::new();
             for row in tree {
@@ -90,12 +90,12 @@ impl Store {
             };
             let key = &record.key;
             by_image.insert(rows::by_image(key, id), Vec::new());
-            known.insert(rows::known_key(key.created, id), rows::known_value(kind, key));
+            known.insert(id.as_bytes().to_vec(), rows::known_value(kind, key));
         }
         for (id, record) in self.refusals().flatten() {
             let kind = if record.untrusted { Kind::Untrusted } else { Kind::Refused };
             let key = &record.key;
-            known.insert(rows::known_key(key.created, id), rows::known_value(kind, key));
+            known.insert(id.as_bytes().to_vec(), rows::known_value(kind, key));
         }
         Ok((by_image, known))
     }

@@ -26,6 +26,19 @@ pub enum OpenError {
         /// What is wrong.
         what: String,
     },
+    /// It has trees that this version does not know.
+    #[error(
+        "the store {} was written by another version of suq (it has `{tree}`): carry its entries \
+         over with that version's `suq bundle export`, or move the folder away and start the node \
+         again: it fetches every entry from its peers",
+        folder.display()
+    )]
+    OtherVersion {
+        /// The folder.
+        folder: PathBuf,
+        /// The tree.
+        tree: String,
+    },
     /// The system refused.
     #[error("the store {} cannot be opened: {source}", folder.display())]
     Io {

@@ -37,8 +37,10 @@ pub struct Store {
 }
 
 /// sled's page cache, in bytes: an idle node stays small, and the catalogue of
-/// the largest federation is some hundred megabytes of rarely read documents.
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// the largest federation is some hundred megabytes of rarely read documents. sled
+/// shares it out to 256 shards, and a page of documents (up to 16, at 5 kB each) that
+/// is larger than a shard is read again for every one that is written to it.
+const CACHE_BYTES: u64 = 40 * 1024 * 1024;
 
 /// Held while the process's panic hook is exchanged: two stores that open at once
 /// would restore each other's silence.
@@ -83,6 +85,9 @@ impl Store {
                 return Err(OpenError::Damaged { folder: folder.to_owned(), what });
             }
         };
+        if let Some(tree) = trees::unknown(&db) {
+            return Err(OpenError::OtherVersion { folder: folder.to_owned(), tree });
+        }
         let trees = Trees::open(&db).map_err(|error| OpenError::of(error, folder))?;
         let durability = Durability::open(folder, &trees)?;
         let store = Store { db, trees, durability };

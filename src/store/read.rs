@@ -38,11 +38,36 @@ fn record<T: DeserializeOwned>(id: ContentId, octets: &[u8]) -> Result<T, StoreE
     decode(octets).map_err(|error| StoreError::Record { id, what: error.to_string() })
 }
 
+fn malformed_entry() -> StoreError {
+    StoreError::Damaged("a row of `entry:2` is malformed".to_owned())
+}
+
+fn known_row(key: &[u8], value: &[u8]) -> Result<KnownRow, StoreError> {
+    let row = rows::known(key, value);
+    let row = row.map(|(id, key, kind)| KnownRow { id, key, kind });
+    row.ok_or_else(|| StoreError::Damaged("a row of `known:2` is malformed".to_owned()))
+}
+
 impl Store {
     /// An entry by its content id.
     pub fn entry(&self, id: &ContentId) -> Result<Option<EntryRecord>, StoreError> {
-        let octets = self.trees.entry.get(id.as_bytes())?;
-        octets.map(|octets| record(*id, &octets)).transpose()
+        match self.known_row(id)? {
+            Some(row) => self.entry_at(&rows::entry(row.key.created, *id)),
+            None => Ok(None),
+        }
+    }
+
+    /// An entry by its key in `entry:2`.
+    pub(super) fn entry_at(&self, key: &[u8]) -> Result<Option<EntryRecord>, StoreError> {
+        let Some(octets) = self.trees.entry.get(key)? else { return Ok(None) };
+        let id = rows::id_of_entry(key).ok_or_else(malformed_entry)?;
+        record(id, &octets).map(Some)
+    }
+
+    /// What became of a document.
+    pub(super) fn known_row(&self, id: &ContentId) -> Result<Option<KnownRow>, StoreError> {
+        let value = self.trees.known.get(id.as_bytes())?;
+        value.map(|value| known_row(id.as_bytes(), &value)).transpose()
     }
 
     /// A refusal by its content id.
@@ -59,20 +84,20 @@ impl Store {
         let mut entries = Vec::new();
         for row in self.trees.by_image.scan_prefix(rows::image_prefix(identifier)) {
             let (key, _) = row?;
-            let Some(id) = rows::id_of_image_row(&key) else {
+            let entry = rows::entry_of_image_row(&key);
+            let Some((key, id)) = entry.and_then(|key| Some((key, rows::id_of_entry(key)?))) else {
                 return Err(StoreError::Damaged("a row of `by-image:1` is malformed".to_owned()));
             };
-            entries.extend(self.entry(&id)?.map(|entry| (id, entry)));
+            entries.extend(self.entry_at(key)?.map(|entry| (id, entry)));
         }
         Ok(entries)
     }
 
-    /// Every entry, in the order of content ids. Reads as it goes.
+    /// Every entry, by endorsement date. Reads as it goes.
     pub fn entries(&self) -> impl Iterator<Item = Result<(ContentId, EntryRecord), StoreError>> {
         self.trees.entry.iter().map(|row| {
             let (key, value) = row?;
-            let id = rows::id(&key);
-            let id = id.ok_or_else(|| StoreError::Damaged("a row of `entry:1`".to_owned()))?;
+            let id = rows::id_of_entry(&key).ok_or_else(malformed_entry)?;
             Ok((id, record(id, &value)?))
         })
     }
@@ -92,10 +117,9 @@ impl Store {
         let mut known = Vec::new();
         for row in &self.trees.known {
             let (key, value) = row?;
-            let (id, key, kind) = rows::known(&key, &value)
-                .ok_or_else(|| StoreError::Damaged("a row of `known:1`".to_owned()))?;
-            known.push(KnownRow { id, key, kind });
+            known.push(known_row(&key, &value)?);
         }
+        known.sort_unstable_by_key(|row| (row.key.created, row.id));
         Ok(known)
     }
 

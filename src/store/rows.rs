@@ -31,8 +31,7 @@ pub(super) fn by_image(key: &EntryKey, id: ContentId) -> Vec<u8> {
     let mut octets = image_prefix(&key.identifier);
     octets.extend_from_slice(key.email.as_str().as_bytes());
     octets.push(0);
-    octets.extend_from_slice(&sortable(key.created));
-    octets.extend_from_slice(id.as_bytes());
+    octets.extend_from_slice(&entry(key.created, id));
     octets
 }
 
@@ -41,9 +40,25 @@ pub(super) fn image_prefix(identifier: &Identifier) -> Vec<u8> {
     identifier.sha1().as_bytes().to_vec()
 }
 
-/// The content id at the end of a key of `by-image:1`.
-pub(super) fn id_of_image_row(octets: &[u8]) -> Option<ContentId> {
-    id(octets.last_chunk::<32>()?)
+/// The key of `entry:2` at the end of a key of `by-image:1`.
+pub(super) fn entry_of_image_row(octets: &[u8]) -> Option<&EntryRow> {
+    octets.last_chunk()
+}
+
+/// A key in `entry:2`: the date, the content id.
+pub(super) type EntryRow = [u8; 40];
+
+/// The key in `entry:2`.
+pub(super) fn entry(created: Timestamp, id: ContentId) -> EntryRow {
+    let mut octets = [0; 40];
+    octets[..8].copy_from_slice(&sortable(created));
+    octets[8..].copy_from_slice(id.as_bytes());
+    octets
+}
+
+/// The content id in a key of `entry:2`.
+pub(super) fn id_of_entry(octets: &[u8]) -> Option<ContentId> {
+    id(octets.get(8..)?)
 }
 
 /// The content id in these octets.
@@ -51,24 +66,20 @@ pub(super) fn id(octets: &[u8]) -> Option<ContentId> {
     octets.try_into().ok().map(ContentId::from_bytes)
 }
 
-/// The key in `known:1`.
-pub(super) fn known_key(created: Timestamp, id: ContentId) -> Vec<u8> {
-    [&sortable(created)[..], id.as_bytes()].concat()
-}
-
-/// The value in `known:1`.
+/// The value in `known:2`.
 pub(super) fn known_value(kind: Kind, key: &EntryKey) -> Vec<u8> {
     let kind = KINDS.iter().find(|(known, _)| *known == kind).map_or(0, |(_, octet)| *octet);
     let mut octets = vec![kind];
+    octets.extend_from_slice(&sortable(key.created));
     octets.extend_from_slice(key.identifier.sha1().as_bytes());
     octets.extend_from_slice(key.email.as_str().as_bytes());
     octets
 }
 
-/// A row of `known:1`; none when it is malformed.
+/// A row of `known:2`; none when it is malformed.
 pub(super) fn known(row_key: &[u8], value: &[u8]) -> Option<(ContentId, EntryKey, Kind)> {
-    let (created, id_octets) = row_key.split_first_chunk::<8>()?;
     let (kind, value) = value.split_first()?;
+    let (created, value) = value.split_first_chunk::<8>()?;
     let (sha1, email) = value.split_first_chunk::<20>()?;
     let (kind, _) = KINDS.iter().find(|(_, octet)| octet == kind)?;
     let email: Email = std::str::from_utf8(email).ok()?.parse().ok()?;
@@ -77,20 +88,20 @@ pub(super) fn known(row_key: &[u8], value: &[u8]) -> Option<(ContentId, EntryKey
         email,
         created: unsorted(*created),
     };
-    Some((id(id_octets)?, key, *kind))
+    Some((id(row_key)?, key, *kind))
 }
 
 /// The value of `under-way` in `meta:1`.
-pub(super) fn under_way(generation: u64, ids: impl Iterator<Item = ContentId>) -> Vec<u8> {
+pub(super) fn under_way(generation: u64, entries: impl Iterator<Item = EntryRow>) -> Vec<u8> {
     let mut octets = generation.to_be_bytes().to_vec();
-    ids.for_each(|id| octets.extend_from_slice(id.as_bytes()));
+    octets.extend(entries.flatten());
     octets
 }
 
-/// The number of the write and its documents.
-pub(super) fn read_under_way(octets: &[u8]) -> (&[u8], impl Iterator<Item = ContentId>) {
-    let (generation, ids) = octets.split_at(octets.len().min(8));
-    (generation, ids.chunks_exact(32).filter_map(id))
+/// The number of the write and the keys in `entry:2` of its documents.
+pub(super) fn read_under_way(octets: &[u8]) -> (&[u8], impl Iterator<Item = &EntryRow>) {
+    let (generation, entries) = octets.split_at(octets.len().min(8));
+    (generation, entries.as_chunks().0.iter())
 }
 
 #[cfg(test)]
@@ -100,7 +111,7 @@ mod tests {
     #[test]
     fn rows_sort_by_time_also_before_1970() {
         let id = ContentId::from_bytes([0; 32]);
-        let row = |seconds| known_key(Timestamp::from_seconds(seconds), id);
+        let row = |seconds| entry(Timestamp::from_seconds(seconds), id);
         assert!(row(-5) < row(-1) && row(-1) < row(0) && row(0) < row(1) && row(1) < row(300));
     }
 
@@ -112,8 +123,8 @@ mod tests {
             created: Timestamp::from_seconds(1_700_000_000),
         };
         let id = ContentId::from_bytes([7; 32]);
-        let row = (known_key(key.created, id), known_value(Kind::Withdrawn, &key));
-        assert_eq!(known(&row.0, &row.1), Some((id, key, Kind::Withdrawn)));
-        assert_eq!(known(&row.0, &row.1[..10]), None);
+        let row = (id.as_bytes(), known_value(Kind::Withdrawn, &key));
+        assert_eq!(known(row.0, &row.1), Some((id, key, Kind::Withdrawn)));
+        assert_eq!(known(row.0, &row.1[..10]), None);
     }
 }

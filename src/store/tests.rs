@@ -93,7 +93,7 @@ fn a_damaged_index_is_found_and_made_again() {
     store.write(&[entry(1), entry(2), refusal(3)]).unwrap();
     store.trees.known.clear().unwrap();
     let report = store.check(|_, _| Ok(())).unwrap();
-    assert!(report.faults.iter().any(|fault| fault.contains("known:1")), "{report:?}");
+    assert!(report.faults.iter().any(|fault| fault.contains("known:2")), "{report:?}");
     store.rebuild().unwrap();
     assert_eq!(store.check(|_, _| Ok(())).unwrap().faults, Vec::<String>::new());
     assert_eq!(store.known().unwrap().len(), 3);
@@ -105,6 +105,14 @@ fn a_second_process_is_told_that_the_store_is_in_use() {
     let _store = Store::open(folder.path()).unwrap();
     let error = Store::open(folder.path()).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+}
+
+#[test]
+fn a_store_of_another_version_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(sled::open(folder.path()).unwrap().open_tree("entry:1").unwrap());
+    let error = Store::open(folder.path()).unwrap_err();
+    assert!(matches!(&error, OpenError::OtherVersion { tree, .. } if tree == "entry:1"), "{error}");
 }
 
 #[test]
@@ -179,17 +187,34 @@ fn a_rebuilt_store_opens_again() {
     assert_eq!(Store::open(folder.path()).unwrap().known().unwrap().len(), 1);
 }
 
+/// The record of entry 2 is there, and no row that points to it.
+fn leave_half_done(store: &Store) {
+    let entries = [2, 3, 4].map(|n| rows::entry(key(n).created, id(n)));
+    let under_way = rows::under_way(2, entries.into_iter());
+    store.trees.meta.insert(trees::meta::UNDER_WAY, under_way).unwrap();
+    let Write::Entry(_, record) = entry(2) else { panic!() };
+    store.trees.entry.insert(entries[0], crate::wire::encode(&record)).unwrap();
+}
+
+#[test]
+fn what_the_disk_refused_half_way_is_finished_with_the_next_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.write(&[entry(1)]).unwrap();
+    leave_half_done(&store);
+    store.write(&[entry(5)]).unwrap();
+    let report = store.check(|_, _| Ok(())).unwrap();
+    assert_eq!((report.entries, report.faults), (3, Vec::new()));
+    assert_eq!(store.entry(&id(2)).unwrap().map(|record| record.key), Some(key(2)));
+}
+
 #[test]
 fn what_a_crash_left_half_done_is_finished_at_opening() {
     let folder = tempfile::tempdir().unwrap();
     {
         let store = Store::open(folder.path()).unwrap();
         store.write(&[entry(1)]).unwrap();
-        // The records of a second batch are there, and no row that points to them.
-        let ids = [id(2), id(3), id(4)].into_iter();
-        store.trees.meta.insert(trees::meta::UNDER_WAY, rows::under_way(2, ids)).unwrap();
-        let Write::Entry(key, record) = entry(2) else { panic!() };
-        store.trees.entry.insert(key.as_bytes(), crate::wire::encode(&record)).unwrap();
+        leave_half_done(&store);
         store.db.flush().unwrap();
     }
     let store = Store::open(folder.path()).unwrap();

@@ -2,15 +2,17 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `entry:1` | content id (32) | `EntryRecord`, CBOR: the truth |
+//! | `entry:2` | created (8), content id (32) | `EntryRecord`, CBOR: the truth |
 //! | `refusal:1` | content id (32) | `RefusalRecord`, CBOR |
-//! | `by-image:1` | SHA-1 (20), email, 0, created (8), content id (32) | nothing |
-//! | `known:1` | created (8), content id (32) | kind (1), SHA-1 (20), email |
+//! | `by-image:1` | SHA-1 (20), email, 0, then a key of `entry:2` | nothing |
+//! | `known:2` | content id (32) | kind (1), created (8), SHA-1 (20), email |
 //! | `peer:1` | Ed25519 key (32) | list of addresses, CBOR |
 //! | `member:1` | member's key (32), issuer's key (32) | `Membership`, CBOR |
 //! | `meta:1` | name | see [`meta`] |
 //!
-//! `created` is in milliseconds with its sign bit turned, so that it sorts.
+//! `created` is in milliseconds with its sign bit turned, so that it sorts. Entries
+//! stand in that order because sync brings them in it: then a page that is written has
+//! just been in use, which halves the work of a site that joins.
 
 /// Keys of the tree `meta:1`.
 pub(super) mod meta {
@@ -33,16 +35,29 @@ pub(super) struct Trees {
     pub(super) meta: sled::Tree,
 }
 
+/// The name of every tree, with the version of its layout.
+const NAMES: [&str; 7] =
+    ["entry:2", "refusal:1", "by-image:1", "known:2", "peer:1", "member:1", "meta:1"];
+
 impl Trees {
     pub(super) fn open(db: &sled::Db) -> sled::Result<Trees> {
+        let [entry, refusal, by_image, known, peer, member, meta] = NAMES;
         Ok(Trees {
-            entry: db.open_tree("entry:1")?,
-            refusal: db.open_tree("refusal:1")?,
-            by_image: db.open_tree("by-image:1")?,
-            known: db.open_tree("known:1")?,
-            peer: db.open_tree("peer:1")?,
-            member: db.open_tree("member:1")?,
-            meta: db.open_tree("meta:1")?,
+            entry: db.open_tree(entry)?,
+            refusal: db.open_tree(refusal)?,
+            by_image: db.open_tree(by_image)?,
+            known: db.open_tree(known)?,
+            peer: db.open_tree(peer)?,
+            member: db.open_tree(member)?,
+            meta: db.open_tree(meta)?,
         })
     }
+}
+
+/// A tree that this version of suq does not know.
+pub(super) fn unknown(db: &sled::Db) -> Option<String> {
+    // sled's own first tree is there always, and empty.
+    let known = |name: &str| NAMES.contains(&name) || name == "__sled__default";
+    let names = db.tree_names().into_iter();
+    names.map(|name| String::from_utf8_lossy(&name).into_owned()).find(|name| !known(name))
 }

@@ -52,7 +52,13 @@ impl Store {
             batch.iter().rposition(|write| *write == Write::ForgetRefusals).unwrap_or(0);
         let meta = &self.trees.meta;
         self.durability.commit(&self.db, |generation| {
-            meta.insert(meta::UNDER_WAY, rows::under_way(generation, batch.iter().filter_map(id)))?;
+            // Of the last batch, when the disk refused it half way.
+            self.finish_interrupted()?;
+            let mut entries = Vec::with_capacity(batch.len());
+            for write in batch {
+                entries.extend(self.entry_of(write)?);
+            }
+            meta.insert(meta::UNDER_WAY, rows::under_way(generation, entries.into_iter()))?;
             for id in &forgotten {
                 self.forget_refusal(*id)?;
             }
@@ -68,17 +74,18 @@ impl Store {
         })
     }
 
-    /// Finishes a batch that a crash has interrupted.
+    /// Finishes a batch that a crash, or the disk, has interrupted.
     pub(super) fn finish_interrupted(&self) -> Result<()> {
         let meta = &self.trees.meta;
         let Some(under_way) = meta.get(meta::UNDER_WAY)? else { return Ok(()) };
         let done = meta.get(meta::GENERATION)?;
-        let (generation, ids) = rows::read_under_way(&under_way);
+        let (generation, entries) = rows::read_under_way(&under_way);
         if done.is_some_and(|done| done.as_ref() >= generation) {
             return Ok(());
         }
-        for id in ids {
-            if let Some(record) = self.entry(&id)? {
+        for entry in entries {
+            let Some(id) = rows::id_of_entry(entry) else { continue };
+            if let Some(record) = self.entry_at(entry)? {
                 self.put_entry(id, &record)?;
             } else if let Some(record) = self.refusal(&id)? {
                 self.put_refusal(id, &record)?;
@@ -142,48 +149,53 @@ impl Store {
             Fate::Withdrawn { .. } => Kind::Withdrawn,
         };
         let (trees, key) = (&self.trees, &record.key);
-        trees.entry.insert(id.as_bytes(), encode(record))?;
+        trees.entry.insert(rows::entry(key.created, id), encode(record))?;
         trees.by_image.insert(rows::by_image(key, id), &[])?;
-        trees.known.insert(rows::known_key(key.created, id), rows::known_value(kind, key))?;
+        trees.known.insert(id.as_bytes(), rows::known_value(kind, key))?;
         trees.refusal.remove(id.as_bytes())?;
         Ok(())
     }
 
     fn put_refusal(&self, id: ContentId, record: &RefusalRecord) -> Result<()> {
         let trees = &self.trees;
-        if trees.entry.contains_key(id.as_bytes())? {
+        let key = &record.key;
+        if trees.entry.contains_key(rows::entry(key.created, id))? {
             return Ok(());
         }
         let kind = if record.untrusted { Kind::Untrusted } else { Kind::Refused };
-        let key = &record.key;
         trees.refusal.insert(id.as_bytes(), encode(record))?;
-        trees.known.insert(rows::known_key(key.created, id), rows::known_value(kind, key))?;
+        trees.known.insert(id.as_bytes(), rows::known_value(kind, key))?;
         Ok(())
     }
 
     fn forget_refusal(&self, id: ContentId) -> Result<()> {
-        if let Some(record) = self.refusal(&id)? {
-            self.trees.known.remove(rows::known_key(record.key.created, id))?;
+        // A refusal without its row is found again after a crash, a row without it is not.
+        if self.trees.refusal.contains_key(id.as_bytes())? {
+            self.trees.known.remove(id.as_bytes())?;
             self.trees.refusal.remove(id.as_bytes())?;
         }
         Ok(())
     }
-}
 
-/// The document that a write is about, when its rows could be left half done.
-fn id(write: &Write) -> Option<ContentId> {
-    match write {
-        Write::Entry(id, _)
-        | Write::Fate(id, ..)
-        | Write::Refusal(id, _)
-        | Write::ForgetRefusal(id) => Some(*id),
-        // Forgotten refusals that come back are forgotten again with the next rules.
-        Write::ForgetRefusals
-        | Write::Rules(_)
-        | Write::Peer(..)
-        | Write::ForgetPeer(_)
-        | Write::Membership(_)
-        | Write::ForgetMembership(..) => None,
+    /// The key in `entry:2` of the document that a write is about, when its rows could
+    /// be left half done.
+    fn entry_of(&self, write: &Write) -> Result<Option<rows::EntryRow>> {
+        let known = |id: &ContentId| {
+            let row = self.known_row(id)?;
+            Ok(row.map(|row| rows::entry(row.key.created, *id)))
+        };
+        match write {
+            Write::Entry(id, record) => Ok(Some(rows::entry(record.key.created, *id))),
+            Write::Refusal(id, record) => Ok(Some(rows::entry(record.key.created, *id))),
+            Write::Fate(id, ..) | Write::ForgetRefusal(id) => known(id),
+            // Forgotten refusals that come back are forgotten again with the next rules.
+            Write::ForgetRefusals
+            | Write::Rules(_)
+            | Write::Peer(..)
+            | Write::ForgetPeer(_)
+            | Write::Membership(_)
+            | Write::ForgetMembership(..) => Ok(None),
+        }
     }
 }
 

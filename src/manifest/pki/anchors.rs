@@ -6,6 +6,7 @@ use openssl::x509::X509;
 use serde::Serialize;
 
 use super::Certificate;
+use super::cache::ChainCache;
 use super::revocation::{RevocationList, RevocationView};
 use super::signing_policy::{self, Permission};
 use crate::model::{Sha256, Timestamp};
@@ -39,6 +40,8 @@ pub struct Anchors {
     /// What `.signing_policy` files permit.
     pub(super) policies: Vec<Permitted>,
     pub(super) pins: BTreeSet<Sha256>,
+    /// What was decided with all this about the chains of signers.
+    pub(super) checked: ChainCache,
     faults: Vec<BadAnchor>,
     /// Of everything above.
     digests: BTreeSet<Sha256>,
@@ -243,8 +246,11 @@ fn kind(name: &str) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::authority::{Authority, KeyKind};
     use super::*;
+    use crate::manifest::pki::SigningKey;
     use crate::manifest::{Draft, SigningStyle, Trust, Verified};
     use crate::model::{Algorithm, Checksum, Identifier, Sha1};
 
@@ -252,6 +258,10 @@ mod tests {
 
     fn document(authority: &Authority, made: Timestamp, created: Timestamp) -> Verified {
         let key = authority.endorser("Jane", Some("j@x.org"), KeyKind::EcP256, made).unwrap();
+        signed(&key, created)
+    }
+
+    fn signed(key: &SigningKey, created: Timestamp) -> Verified {
         let sha1 = Sha1::from_bytes([7; 20]);
         let checksum = Checksum::new(Algorithm::Sha1, &sha1.to_string()).unwrap();
         let draft = Draft {
@@ -261,7 +271,7 @@ mod tests {
             details: crate::manifest::Details { image_type: "base".into(), ..Default::default() },
             pieces: None,
         };
-        draft.sign(&key, None, created, SigningStyle::Modern).unwrap().verified().clone()
+        draft.sign(key, None, created, SigningStyle::Modern).unwrap().verified().clone()
     }
 
     fn anchors(authority: &Authority, pins: &[Sha256]) -> Anchors {
@@ -281,7 +291,26 @@ mod tests {
         assert!(reason.contains("expired"), "{reason}");
     }
 
-    const AFTER_EXPIRY: std::time::Duration = std::time::Duration::from_secs(500 * 86_400);
+    #[test]
+    fn a_remembered_chain_counts_only_while_all_its_certificates_are_valid() {
+        let authority = Authority::new("One", NOW).unwrap();
+        let trusted = anchors(&authority, &[]);
+        let key = authority.endorser("Jane", Some("j@x.org"), KeyKind::EcP256, NOW).unwrap();
+        let of = |created| signed(&key, created);
+        let soon = NOW.plus(Duration::from_secs(86_400));
+        let first = trusted.check(&of(NOW));
+        assert!(matches!(first, Trust::Anchored { .. }));
+        assert_eq!(trusted.check(&of(soon)), first);
+        let long_before = Timestamp::from_seconds(NOW.seconds() - AFTER_EXPIRY.as_secs() as i64);
+        for other in [NOW.plus(AFTER_EXPIRY), long_before] {
+            assert!(matches!(trusted.check(&of(other)), Trust::Untrusted { .. }));
+        }
+        // What was decided elsewhere decides nothing here.
+        let other = Authority::new("Two", NOW).unwrap();
+        assert!(matches!(anchors(&other, &[]).check(&of(soon)), Trust::Untrusted { .. }));
+    }
+
+    const AFTER_EXPIRY: Duration = Duration::from_secs(500 * 86_400);
 
     #[test]
     fn another_authority_is_not_trusted_unless_the_certificate_is_pinned() {

@@ -2,6 +2,7 @@
 //! endorsed, revocation now, and what the anchor may certify.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
@@ -11,9 +12,11 @@ use serde::Serialize;
 
 use super::Certificate;
 use super::anchors::{Anchors, Permitted};
+use super::cache::{ChainKey, Checked};
+use super::certificate;
 use super::revocation::{RevocationList, RevocationView};
 use crate::manifest::{Profile, Trust, Verified};
-use crate::model::Timestamp;
+use crate::model::{Sha256, Timestamp};
 
 /// End of the archive profile: documents endorsed earlier may rest on SHA-1 and
 /// short keys, because nothing better was in use.
@@ -51,7 +54,19 @@ impl Anchors {
     /// What this site thinks of a document's signer: pinned, or chained to an
     /// anchor when it was endorsed and not revoked by the lists at hand.
     pub fn check(&self, document: &Verified) -> Trust {
-        self.explain(document).trust
+        if self.pins.contains(&document.signer().certificate) {
+            return Trust::Pinned;
+        }
+        let key = chain_key(document);
+        if let Some(trust) = self.checked.get(&key, endorsed(document)) {
+            return trust;
+        }
+        let (explanation, dates) = self.look_at(document);
+        let trust = explanation.trust;
+        if let Some(dates) = dates {
+            self.checked.insert(key, Checked { trust: trust.clone(), dates });
+        }
+        trust
     }
 
     /// The same, with everything that was looked at.
@@ -59,47 +74,56 @@ impl Anchors {
         if self.pins.contains(&document.signer().certificate) {
             return Explanation { trust: Trust::Pinned, chain: Vec::new() };
         }
-        let created = document.manifest().endorsement.created;
-        let archive = created < ARCHIVE_END && document.signer().profile == Profile::Legacy;
+        self.look_at(document).0
+    }
+
+    /// What is found about a signer, and when there is a chain, the dates for which
+    /// all this holds.
+    fn look_at(&self, document: &Verified) -> (Explanation, Option<RangeInclusive<Timestamp>>) {
         let mut certificates = document.certificates().iter();
         let leaf = certificates.next().and_then(|der| Certificate::parse(der).ok());
         let Some(leaf) = leaf else {
-            return untrusted("its certificate cannot be read".to_owned());
+            return (untrusted("its certificate cannot be read".to_owned()), None);
         };
         let others: Vec<X509> = certificates.filter_map(|der| X509::from_der(der).ok()).collect();
-        self.check_leaf(&leaf, others, created, archive)
+        match self.chain_of(&leaf, others, endorsed(document), in_archive(document)) {
+            Ok(chain) => (self.check_chain(&chain), dates(&chain)),
+            Err(reason) => (untrusted(reason), None),
+        }
     }
 
-    fn check_leaf(
+    /// The chain of a leaf to an anchor when the document was endorsed, or why there
+    /// is none.
+    fn chain_of(
         &self,
         leaf: &Certificate,
         others: Vec<X509>,
         created: Timestamp,
         archive: bool,
-    ) -> Explanation {
+    ) -> Result<Vec<X509>, String> {
         let subject = leaf.subject();
         if leaf.is_proxy() {
-            return untrusted(format!("`{subject}` is a proxy certificate, which cannot endorse"));
+            return Err(format!("`{subject}` is a proxy certificate, which cannot endorse"));
         }
         if self.certificates.is_empty() {
-            return untrusted(
-                "this site trusts no certificate authority: put one into its trust folder"
-                    .to_owned(),
-            );
+            let what = "this site trusts no certificate authority: put one into its trust folder";
+            return Err(what.to_owned());
         }
-        let chain = match self.chain(leaf, others, created, archive) {
-            Err(error) => {
-                return untrusted(format!("OpenSSL could not check `{subject}`: {error}"));
-            }
-            Ok(Err(reason)) => return untrusted(format!("`{subject}` (at {created}): {reason}")),
-            Ok(Ok(chain)) => chain,
-        };
-        let links = self.links(&chain);
-        let revoked = self.revoked(&chain).map(|(place, list)| {
+        match self.chain(leaf, others, created, archive) {
+            Err(error) => Err(format!("OpenSSL could not check `{subject}`: {error}")),
+            Ok(Err(reason)) => Err(format!("`{subject}` (at {created}): {reason}")),
+            Ok(Ok(chain)) => Ok(chain),
+        }
+    }
+
+    /// Whether the issuers in a chain stand by it.
+    fn check_chain(&self, chain: &[X509]) -> Explanation {
+        let links = self.links(chain);
+        let revoked = self.revoked(chain).map(|(place, list)| {
             let subject = links.get(place).map_or("", |link| &link.subject);
             format!("`{subject}` was revoked by its issuer ({})", list.file)
         });
-        let fault = revoked.or_else(|| self.not_permitted(&chain));
+        let fault = revoked.or_else(|| self.not_permitted(chain));
         let trust = match fault {
             Some(reason) => Trust::Untrusted { reason },
             None => Trust::Anchored {
@@ -221,6 +245,32 @@ impl Anchors {
         builder.set_param(&parameters)?;
         Ok(builder.build())
     }
+}
+
+fn endorsed(document: &Verified) -> Timestamp {
+    document.manifest().endorsement.created
+}
+
+fn in_archive(document: &Verified) -> bool {
+    endorsed(document) < ARCHIVE_END && document.signer().profile == Profile::Legacy
+}
+
+fn chain_key(document: &Verified) -> ChainKey {
+    let others = document.certificates().iter().skip(1);
+    let others: Vec<u8> = others.flat_map(|der| *Sha256::of(der).as_bytes()).collect();
+    (document.signer().certificate, Sha256::of(&others), in_archive(document))
+}
+
+/// When every certificate of a chain is valid; none when a date cannot be read.
+fn dates(chain: &[X509]) -> Option<RangeInclusive<Timestamp>> {
+    let mut dates = certificate::time(chain.first()?.not_before()).ok()?
+        ..=certificate::time(chain.first()?.not_after()).ok()?;
+    for x509 in chain {
+        let start = certificate::time(x509.not_before()).ok()?.max(*dates.start());
+        let end = certificate::time(x509.not_after()).ok()?.min(*dates.end());
+        dates = start..=end;
+    }
+    Some(dates)
 }
 
 fn untrusted(reason: String) -> Explanation {
