@@ -140,7 +140,6 @@ fn tickets_and_records() {
     for (from, fate) in [(None, Fate::Admitted), (Some(peer), withdrawn)] {
         let record = EntryRecord {
             key: key(),
-            octets: b"<a/>".to_vec(),
             first_seen: Timestamp::from_millis(-5),
             from,
             deprecated: true,

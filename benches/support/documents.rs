@@ -87,24 +87,23 @@ pub fn fill(store: &Path, keys: &[SigningKey], count: usize, file: &Path) -> u64
                     let verified = verifier.verify(&octets).unwrap();
                     let record = EntryRecord {
                         key: verified.manifest().key(),
-                        octets,
                         first_seen: created,
                         from: None,
                         deprecated: false,
                         fate: Fate::Admitted,
                         rules: Sha256::of(b"none yet"),
                     };
-                    documents.send((verified.content_id(), record)).unwrap();
+                    documents.send((verified.content_id(), record, octets)).unwrap();
                 }
             });
         }
         drop(documents);
         let mut batch = Vec::new();
-        for (id, record) in signed {
-            bytes += record.octets.len() as u64;
-            file.write_all(&u32::try_from(record.octets.len()).unwrap().to_be_bytes()).unwrap();
-            file.write_all(&record.octets).unwrap();
-            batch.push(Write::Entry(id, record));
+        for (id, record, octets) in signed {
+            bytes += octets.len() as u64;
+            file.write_all(&u32::try_from(octets.len()).unwrap().to_be_bytes()).unwrap();
+            file.write_all(&octets).unwrap();
+            batch.push(Write::Entry(id, record, octets.into()));
             if batch.len() == 1000 {
                 store.write(&std::mem::take(&mut batch)).unwrap();
             }

@@ -51,9 +51,9 @@ impl StoreCommand {
 
 fn check(common: &Common, store: &Store) -> Result<(), Exit> {
     let verifier = Verifier::new();
-    let report = store.check(|id, record| {
-        let verified = verifier.verify(&record.octets).map_err(|error| error.to_string())?;
-        if verified.content_id() != *id || verified.manifest().key() != record.key {
+    let report = store.check(|entry| {
+        let verified = verifier.verify(&entry.document).map_err(|error| error.to_string())?;
+        if verified.content_id() != entry.id || verified.manifest().key() != entry.record.key {
             return Err("the document is not the one that was stored here".to_owned());
         }
         Ok(())

@@ -157,11 +157,11 @@ impl Catalogue {
         self.by_key.len() as u64
     }
 
+    /// All entries by endorsement date, which is how the store reads them best.
     pub(super) fn entries(&self) -> impl Iterator<Item = (ContentId, Standing)> {
-        self.by_id
-            .iter()
-            .filter(|(_, (_, standing))| standing.is_entry())
-            .map(|(id, (_, standing))| (*id, *standing))
+        self.in_order.iter().filter_map(|(_, id)| {
+            self.standing(id).filter(|standing| standing.is_entry()).map(|standing| (*id, standing))
+        })
     }
 
     pub(super) fn count(&self, standing: Standing) -> usize {

@@ -224,7 +224,7 @@ impl Engine {
         self.catalogue.standing(id)
     }
 
-    /// Every entry, in the order of its content id.
+    /// Every entry by endorsement date.
     pub fn entries(&self) -> impl Iterator<Item = (ContentId, Standing)> {
         self.catalogue.entries()
     }

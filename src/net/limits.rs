@@ -88,13 +88,13 @@ pub(super) const GOSSIP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Peers that each document is passed on to, and got from. A document arrives about
 /// 0.7 times as often.
-pub(super) const IN_MESH: usize = 5;
+pub(super) const IN_MESH: usize = 4;
 
-/// With fewer, more are asked.
-pub(super) const FEWEST_IN_MESH: usize = 4;
+/// With fewer, more are asked. At three each, a few silent neighbours cut nobody off.
+pub(super) const FEWEST_IN_MESH: usize = 3;
 
 /// With more, some are dropped.
-pub(super) const MOST_IN_MESH: usize = 7;
+pub(super) const MOST_IN_MESH: usize = 6;
 
 /// Of them, those that this node chose to dial: whoever dials it cannot fill its mesh.
 pub(super) const OUTBOUND_IN_MESH: usize = 2;

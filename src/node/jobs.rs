@@ -8,14 +8,10 @@ use tokio::sync::oneshot;
 use super::catalogue::{Allowed, Catalogue};
 use super::transfer::Transfer;
 use super::{Answer, Call, ImageName};
-use crate::engine::{FetchId, Input, JobId, LoadId};
+use crate::engine::{FetchId, Input, LoadId};
 use crate::model::{ContentId, Timestamp};
 use crate::net::Net;
 use crate::wire::{BlobName, Holding, Response};
-
-/// Documents that one thread verifies before it tells: changing threads costs as much
-/// as a part of a verification, and a millisecond is no long wait.
-const MAX_PORTION: usize = 16;
 
 /// What a job tells the run loop.
 pub(super) enum Done {
@@ -44,38 +40,10 @@ impl Jobs {
         });
     }
 
-    /// Verifies documents, shared out to all cores in portions.
-    pub(super) fn verify(&self, documents: Vec<(JobId, Arc<[u8]>)>) {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let portion = documents.len().div_ceil(cores).clamp(1, MAX_PORTION);
-        let mut documents = documents.into_iter();
-        loop {
-            let portion: Vec<_> = documents.by_ref().take(portion).collect();
-            if portion.is_empty() {
-                return;
-            }
-            self.blocking(move |catalogue| {
-                let anchors = catalogue.trusted().anchors;
-                let digest = anchors.digest();
-                let verified = |(job, document): (JobId, Arc<[u8]>)| {
-                    let outcome = match catalogue.verifier.verify(&document) {
-                        Ok(verified) => {
-                            let trust = anchors.check(&verified);
-                            Ok((Box::new(verified), trust))
-                        }
-                        Err(error) => Err(error.to_string()),
-                    };
-                    Input::Verified { job, outcome, anchors: digest }
-                };
-                Some(Done::Inputs(portion.into_iter().map(verified).collect()))
-            });
-        }
-    }
-
     pub(super) fn load(&self, load: LoadId, ids: Vec<ContentId>) {
         self.blocking(move |catalogue| {
-            let read = |id: ContentId| match catalogue.store.entry(&id) {
-                Ok(entry) => entry.map(|entry| (id, Arc::from(entry.octets))),
+            let read = |id: ContentId| match catalogue.store.entry_and_document(&id) {
+                Ok(entry) => entry.map(|entry| (id, Arc::from(entry.document))),
                 Err(error) => {
                     tracing::error!("{error}");
                     None

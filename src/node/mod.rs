@@ -16,6 +16,7 @@ mod run;
 mod serve_blobs;
 mod start;
 mod transfer;
+mod verifiers;
 mod writer;
 
 pub use answer::{

@@ -13,9 +13,10 @@ use super::answer::{Answer, Failure, FailureKind, ImageView, StatusView};
 use super::catalogue::{Allowed, Catalogue, Trusted};
 use super::jobs::{Done, Jobs};
 use super::transfer::Transfer;
+use super::verifiers::{Unverified, Verifiers};
 use super::writer::{self, Order};
 use crate::engine::{
-    Alert, AskId, CallId, Effect, Engine, GossipId, Input, JobId, KnockId, QuestionId, Reply,
+    Alert, AskId, CallId, Effect, Engine, GossipId, Input, KnockId, QuestionId, Reply,
 };
 use crate::home::{Federation, Home};
 use crate::model::{Address, Peer, Timestamp};
@@ -48,7 +49,7 @@ struct Pending {
 /// What the effects of some inputs have for the threads.
 #[derive(Default)]
 struct Together {
-    documents: Vec<(JobId, Arc<[u8]>)>,
+    documents: Vec<Unverified>,
     orders: Vec<Order>,
 }
 
@@ -56,6 +57,7 @@ pub(super) struct RunLoop {
     pub(super) engine: Engine,
     now: Timestamp,
     pub(super) jobs: Jobs,
+    verifiers: Verifiers,
     done: mpsc::UnboundedReceiver<Done>,
     writes: blocking::Sender<Vec<Order>>,
     writer: std::thread::JoinHandle<()>,
@@ -90,6 +92,7 @@ impl RunLoop {
         RunLoop {
             engine,
             now: Timestamp::from(SystemTime::now()),
+            verifiers: Verifiers::start(&catalogue, &done_sender),
             jobs: Jobs { catalogue, done: done_sender },
             done,
             writes,
@@ -152,7 +155,7 @@ impl RunLoop {
                 self.carry_out(effect, &mut together).await;
             }
         }
-        self.jobs.verify(together.documents);
+        self.verifiers.verify(together.documents);
         if !together.orders.is_empty() {
             // The thread lives as long as this sender.
             let _ = self.writes.send(together.orders);

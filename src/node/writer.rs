@@ -1,6 +1,6 @@
 //! One thread that writes: many waiting writes become one durable batch.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -59,14 +59,13 @@ fn write_of(record: Record) -> Write {
             let verified = admitted.verified();
             let record = EntryRecord {
                 key: verified.manifest().key(),
-                octets: verified.octets().to_vec(),
                 first_seen,
                 from,
                 deprecated: verified.manifest().is_deprecated(),
                 fate: Fate::Admitted,
                 rules: admitted.verdict().rules,
             };
-            Write::Entry(verified.content_id(), record)
+            Write::Entry(verified.content_id(), record, Arc::clone(verified.octets()))
         }
         Record::Refusal { id, record } => Write::Refusal(id, record),
         Record::Withdrawal { id, rule, reason, rules } => {

@@ -1,14 +1,12 @@
-//! Reading everything, and making the indexes again from the truth.
+//! Reading everything, and making the index again from the truth.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::rows::{self, Kind};
+use super::rows;
 use super::trees::meta;
-use super::{Store, StoreError};
-use crate::model::ContentId;
-use crate::wire::{EntryRecord, Fate};
+use super::{Store, StoreError, StoredEntry};
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -21,82 +19,62 @@ pub struct Report {
     pub faults: Vec<String>,
 }
 
-/// The rows that the two indexes must have.
-type Index = BTreeMap<Vec<u8>, Vec<u8>>;
-
 impl Store {
-    /// Reads every record, lets `verify` look at every document, and compares
-    /// every index with the truth.
+    /// Reads every record, lets `verify` look at every document, and compares the
+    /// index with the truth.
     pub fn check(
         &self,
-        mut verify: impl FnMut(&ContentId, &EntryRecord) -> Result<(), String>,
+        mut verify: impl FnMut(&StoredEntry) -> Result<(), String>,
     ) -> Result<Report, StoreError> {
         let mut report = Report::default();
+        let mut documents = 0;
         for entry in self.entries() {
+            documents += 1;
+            let fault = match entry {
+                Ok(entry) => verify(&entry).map_err(|fault| format!("entry {}: {fault}", entry.id)),
+                Err(error) => Err(error.to_string()),
+            };
+            report.faults.extend(fault.err());
+        }
+        for entry in self.records() {
             report.entries += 1;
-            match entry {
-                Ok((id, record)) => {
-                    if let Err(fault) = verify(&id, &record) {
-                        report.faults.push(format!("entry {id}: {fault}"));
-                    }
-                }
-                Err(error) => report.faults.push(error.to_string()),
-            }
+            report.faults.extend(entry.err().map(|error| error.to_string()));
+        }
+        if report.entries != documents {
+            let entries = report.entries;
+            report.faults.push(format!("{entries} entries, but {documents} documents"));
         }
         for refusal in self.refusals() {
             report.refusals += 1;
             report.faults.extend(refusal.err().map(|error| error.to_string()));
         }
-        let (by_image, known) = self.indexes()?;
-        for (name, tree, expected) in
-            [("by-image:1", &self.trees.by_image, by_image), ("known:2", &self.trees.known, known)]
-        {
-            let mut found = Index::new();
-            for row in tree {
-                let (key, value) = row?;
-                found.insert(key.to_vec(), value.to_vec());
-            }
-            if found != expected {
-                let fault = "differs from the entries: run `suq store rebuild`";
-                report.faults.push(format!("the index {name} {fault}"));
-            }
+        let mut found = BTreeSet::new();
+        for row in &self.trees.by_image {
+            found.insert(row?.0.to_vec());
+        }
+        if found != self.index() {
+            let fault = "the index by-image:1 differs from the entries: run `suq store rebuild`";
+            report.faults.push(fault.to_owned());
         }
         Ok(report)
     }
 
-    /// Makes every index again from the entries and refusals.
+    /// Makes the index again from the entries.
     pub fn rebuild(&self) -> Result<(), StoreError> {
-        let (by_image, known) = self.indexes()?;
+        let index = self.index();
         let trees = &self.trees;
         self.durability.commit(&self.db, |generation| {
-            for (tree, rows) in [(&trees.by_image, by_image), (&trees.known, known)] {
-                tree.clear()?;
-                for (key, value) in rows {
-                    tree.insert(key, value)?;
-                }
+            trees.by_image.clear()?;
+            for key in index {
+                trees.by_image.insert(key, &[])?;
             }
             trees.meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
             Ok::<(), StoreError>(())
         })
     }
 
-    /// The rows of both indexes, from every record that can be read.
-    fn indexes(&self) -> Result<(Index, Index), StoreError> {
-        let (mut by_image, mut known) = (Index::new(), Index::new());
-        for (id, record) in self.entries().flatten() {
-            let kind = match record.fate {
-                Fate::Admitted => Kind::Admitted,
-                Fate::Withdrawn { .. } => Kind::Withdrawn,
-            };
-            let key = &record.key;
-            by_image.insert(rows::by_image(key, id), Vec::new());
-            known.insert(id.as_bytes().to_vec(), rows::known_value(kind, key));
-        }
-        for (id, record) in self.refusals().flatten() {
-            let kind = if record.untrusted { Kind::Untrusted } else { Kind::Refused };
-            let key = &record.key;
-            known.insert(id.as_bytes().to_vec(), rows::known_value(kind, key));
-        }
-        Ok((by_image, known))
+    /// The rows of the index, from every record that can be read.
+    fn index(&self) -> BTreeSet<Vec<u8>> {
+        self.records().flatten().map(|(id, record)| rows::by_image(&record.key, id)).collect()
     }
 }

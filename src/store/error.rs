@@ -82,6 +82,18 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+    /// An entry without its document.
+    #[error("the store has lost the document of the entry {id}; run `suq store check`")]
+    NoDocument {
+        /// The entry.
+        id: ContentId,
+    },
+    /// A document without its entry.
+    #[error("the store has lost what it knew of the document {id}; run `suq store check`")]
+    NoRecord {
+        /// The document.
+        id: ContentId,
+    },
     /// Something else in the files.
     #[error("the store is damaged: {0}; run `suq store check`")]
     Damaged(String),

@@ -1,7 +1,7 @@
 //! The store: what this node knows of documents and peers, durable.
 //!
-//! Architecture invariant: the only place that names sled. The tree of entries
-//! is the only truth; every other one about documents can be made again from it.
+//! Architecture invariant: the only place that names sled. The trees of
+//! documents and entries are the only truth; the index can be made again from them.
 
 mod check;
 mod durability;
@@ -17,8 +17,7 @@ mod tests;
 
 pub use check::Report;
 pub use error::{OpenError, StoreError};
-pub use read::{Counts, KnownRow};
-pub use rows::Kind;
+pub use read::{Counts, Kind, KnownRow, StoredEntry};
 pub use write::Write;
 
 use std::panic::AssertUnwindSafe;
@@ -40,7 +39,7 @@ pub struct Store {
 /// the largest federation is some hundred megabytes of rarely read documents. sled
 /// shares it out to 256 shards, and a page of documents (up to 16, at 5 kB each) that
 /// is larger than a shard is read again for every one that is written to it.
-const CACHE_BYTES: u64 = 40 * 1024 * 1024;
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Held while the process's panic hook is exchanged: two stores that open at once
 /// would restore each other's silence.

@@ -3,14 +3,27 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::rows::{self, Kind};
+use super::rows;
 use super::trees::meta;
 use super::{Store, StoreError};
 use crate::membership::Membership;
 use crate::model::{Address, ContentId, EntryKey, Identifier, Peer, Sha256};
-use crate::wire::{EntryRecord, RefusalRecord, decode};
+use crate::wire::{EntryRecord, Fate, RefusalRecord, decode};
 
-/// A row of the index of known documents.
+/// What became of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An admitted entry.
+    Admitted,
+    /// A withdrawn entry.
+    Withdrawn,
+    /// A refusal by policy.
+    Refused,
+    /// A refusal for want of trust.
+    Untrusted,
+}
+
+/// A known document, without its octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownRow {
     /// The document.
@@ -19,6 +32,17 @@ pub struct KnownRow {
     pub key: EntryKey,
     /// What became of it.
     pub kind: Kind,
+}
+
+/// An entry with its document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Its content id.
+    pub id: ContentId,
+    /// What this site says of it.
+    pub record: EntryRecord,
+    /// The document, byte for byte.
+    pub document: Vec<u8>,
 }
 
 /// How much is in the store.
@@ -38,36 +62,34 @@ fn record<T: DeserializeOwned>(id: ContentId, octets: &[u8]) -> Result<T, StoreE
     decode(octets).map_err(|error| StoreError::Record { id, what: error.to_string() })
 }
 
-fn malformed_entry() -> StoreError {
-    StoreError::Damaged("a row of `entry:2` is malformed".to_owned())
+fn malformed(tree: &str) -> StoreError {
+    StoreError::Damaged(format!("a row of `{tree}` is malformed"))
 }
 
-fn known_row(key: &[u8], value: &[u8]) -> Result<KnownRow, StoreError> {
-    let row = rows::known(key, value);
-    let row = row.map(|(id, key, kind)| KnownRow { id, key, kind });
-    row.ok_or_else(|| StoreError::Damaged("a row of `known:2` is malformed".to_owned()))
+fn records<T: DeserializeOwned>(
+    tree: &sled::Tree,
+    name: &'static str,
+) -> impl Iterator<Item = Result<(ContentId, T), StoreError>> {
+    tree.iter().map(move |row| {
+        let (key, value) = row?;
+        let id = rows::id(&key).ok_or_else(|| malformed(name))?;
+        Ok((id, record(id, &value)?))
+    })
 }
 
 impl Store {
-    /// An entry by its content id.
+    /// What this site says of an entry.
     pub fn entry(&self, id: &ContentId) -> Result<Option<EntryRecord>, StoreError> {
-        match self.known_row(id)? {
-            Some(row) => self.entry_at(&rows::entry(row.key.created, *id)),
-            None => Ok(None),
-        }
+        let octets = self.trees.entry.get(id.as_bytes())?;
+        octets.map(|octets| record(*id, &octets)).transpose()
     }
 
-    /// An entry by its key in `entry:2`.
-    pub(super) fn entry_at(&self, key: &[u8]) -> Result<Option<EntryRecord>, StoreError> {
-        let Some(octets) = self.trees.entry.get(key)? else { return Ok(None) };
-        let id = rows::id_of_entry(key).ok_or_else(malformed_entry)?;
-        record(id, &octets).map(Some)
-    }
-
-    /// What became of a document.
-    pub(super) fn known_row(&self, id: &ContentId) -> Result<Option<KnownRow>, StoreError> {
-        let value = self.trees.known.get(id.as_bytes())?;
-        value.map(|value| known_row(id.as_bytes(), &value)).transpose()
+    /// An entry with its document.
+    pub fn entry_and_document(&self, id: &ContentId) -> Result<Option<StoredEntry>, StoreError> {
+        let Some(record) = self.entry(id)? else { return Ok(None) };
+        let key = rows::document(record.key.created, *id);
+        let document = self.trees.document.get(key)?.ok_or(StoreError::NoDocument { id: *id })?;
+        Ok(Some(StoredEntry { id: *id, record, document: document.to_vec() }))
     }
 
     /// A refusal by its content id.
@@ -77,47 +99,51 @@ impl Store {
     }
 
     /// Every entry of an image, per endorser, oldest first.
-    pub fn timeline(
-        &self,
-        identifier: &Identifier,
-    ) -> Result<Vec<(ContentId, EntryRecord)>, StoreError> {
+    pub fn timeline(&self, identifier: &Identifier) -> Result<Vec<StoredEntry>, StoreError> {
         let mut entries = Vec::new();
         for row in self.trees.by_image.scan_prefix(rows::image_prefix(identifier)) {
             let (key, _) = row?;
-            let entry = rows::entry_of_image_row(&key);
-            let Some((key, id)) = entry.and_then(|key| Some((key, rows::id_of_entry(key)?))) else {
-                return Err(StoreError::Damaged("a row of `by-image:1` is malformed".to_owned()));
-            };
-            entries.extend(self.entry_at(key)?.map(|entry| (id, entry)));
+            let id = rows::id_of_image_row(&key).ok_or_else(|| malformed("by-image:1"))?;
+            entries.extend(self.entry_and_document(&id)?);
         }
         Ok(entries)
     }
 
     /// Every entry, by endorsement date. Reads as it goes.
-    pub fn entries(&self) -> impl Iterator<Item = Result<(ContentId, EntryRecord), StoreError>> {
-        self.trees.entry.iter().map(|row| {
-            let (key, value) = row?;
-            let id = rows::id_of_entry(&key).ok_or_else(malformed_entry)?;
-            Ok((id, record(id, &value)?))
+    pub fn entries(&self) -> impl Iterator<Item = Result<StoredEntry, StoreError>> {
+        self.trees.document.iter().map(|row| {
+            let (key, document) = row?;
+            let id = rows::id_of_document(&key).ok_or_else(|| malformed("document:1"))?;
+            let record = self.entry(&id)?.ok_or(StoreError::NoRecord { id })?;
+            Ok(StoredEntry { id, record, document: document.to_vec() })
         })
+    }
+
+    /// What this site says of every entry, in the order of content ids. Reads as it goes.
+    pub fn records(&self) -> impl Iterator<Item = Result<(ContentId, EntryRecord), StoreError>> {
+        records(&self.trees.entry, "entry:3")
     }
 
     /// Every refusal, in the order of content ids. Reads as it goes.
     pub fn refusals(&self) -> impl Iterator<Item = Result<(ContentId, RefusalRecord), StoreError>> {
-        self.trees.refusal.iter().map(|row| {
-            let (key, value) = row?;
-            let id = rows::id(&key);
-            let id = id.ok_or_else(|| StoreError::Damaged("a row of `refusal:1`".to_owned()))?;
-            Ok((id, record(id, &value)?))
-        })
+        records(&self.trees.refusal, "refusal:1")
     }
 
     /// Every known document, by endorsement date, without reading it.
     pub fn known(&self) -> Result<Vec<KnownRow>, StoreError> {
         let mut known = Vec::new();
-        for row in &self.trees.known {
-            let (key, value) = row?;
-            known.push(known_row(&key, &value)?);
+        for row in self.records() {
+            let (id, record) = row?;
+            let kind = match record.fate {
+                Fate::Admitted => Kind::Admitted,
+                Fate::Withdrawn { .. } => Kind::Withdrawn,
+            };
+            known.push(KnownRow { id, key: record.key, kind });
+        }
+        for row in self.refusals() {
+            let (id, record) = row?;
+            let kind = if record.untrusted { Kind::Untrusted } else { Kind::Refused };
+            known.push(KnownRow { id, key: record.key, kind });
         }
         known.sort_unstable_by_key(|row| (row.key.created, row.id));
         Ok(known)

@@ -1,5 +1,6 @@
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use super::*;
 use crate::model::{ContentId, EntryKey, Identifier, Sha1, Sha256, Timestamp};
@@ -24,14 +25,13 @@ fn id(n: u32) -> ContentId {
 fn entry(n: u32) -> Write {
     let record = EntryRecord {
         key: key(n),
-        octets: vec![n as u8; 5000],
         first_seen: Timestamp::from_seconds(0),
         from: None,
         deprecated: false,
         fate: Fate::Admitted,
         rules: RULES,
     };
-    Write::Entry(id(n), record)
+    Write::Entry(id(n), record, Arc::from(vec![n as u8; 5000]))
 }
 
 fn refusal(n: u32) -> Write {
@@ -61,7 +61,7 @@ fn what_is_written_is_read_and_the_indexes_follow() {
     assert_eq!(store.entry(&id(1)).unwrap().unwrap().fate, fate);
     assert_eq!(store.refusal(&id(3)).unwrap(), None);
     assert_eq!(store.known().unwrap().len(), 2);
-    assert_eq!(store.check(|_, _| Ok(())).unwrap().faults, Vec::<String>::new());
+    assert_eq!(store.check(|_| Ok(())).unwrap().faults, Vec::<String>::new());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_refusal_never_replaces_an_entry_and_an_entry_replaces_a_refusal() {
     store.write(&[refusal(1)]).unwrap();
     assert_eq!(store.refusal(&id(1)).unwrap(), None);
     assert_eq!(store.known().unwrap()[0].kind, Kind::Admitted);
-    assert_eq!(store.check(|_, _| Ok(())).unwrap().faults, Vec::<String>::new());
+    assert_eq!(store.check(|_| Ok(())).unwrap().faults, Vec::<String>::new());
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn a_damaged_index_is_found_and_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     store.write(&[entry(1), entry(2), refusal(3)]).unwrap();
-    store.trees.known.clear().unwrap();
-    let report = store.check(|_, _| Ok(())).unwrap();
-    assert!(report.faults.iter().any(|fault| fault.contains("known:2")), "{report:?}");
+    store.trees.by_image.clear().unwrap();
+    let report = store.check(|_| Ok(())).unwrap();
+    assert!(report.faults.iter().any(|fault| fault.contains("by-image:1")), "{report:?}");
     store.rebuild().unwrap();
-    assert_eq!(store.check(|_, _| Ok(())).unwrap().faults, Vec::<String>::new());
-    assert_eq!(store.known().unwrap().len(), 3);
+    assert_eq!(store.check(|_| Ok(())).unwrap().faults, Vec::<String>::new());
+    assert_eq!(store.timeline(&key(2).identifier).unwrap().len(), 1);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn damage_is_an_error_or_loses_nothing() {
             Err(OpenError::Damaged { .. }) => true,
             Err(error) => panic!("case {case}: {error}"),
             Ok(store) => std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let report = store.check(|_, _| Ok(())).map(|report| report.faults.is_empty());
+                let report = store.check(|_| Ok(())).map(|report| report.faults.is_empty());
                 !report.unwrap_or(false) || store.counts().unwrap().entries != count as usize
             }))
             .unwrap_or(true),
@@ -187,13 +187,16 @@ fn a_rebuilt_store_opens_again() {
     assert_eq!(Store::open(folder.path()).unwrap().known().unwrap().len(), 1);
 }
 
-/// The record of entry 2 is there, and no row that points to it.
+/// The documents of entries 2 and 3 are there, the record of 2, and no row of the index.
 fn leave_half_done(store: &Store) {
-    let entries = [2, 3, 4].map(|n| rows::entry(key(n).created, id(n)));
-    let under_way = rows::under_way(2, entries.into_iter());
+    let documents = [2, 3, 4].map(|n| rows::document(key(n).created, id(n)));
+    let under_way = rows::under_way(2, documents.into_iter());
     store.trees.meta.insert(trees::meta::UNDER_WAY, under_way).unwrap();
-    let Write::Entry(_, record) = entry(2) else { panic!() };
-    store.trees.entry.insert(entries[0], crate::wire::encode(&record)).unwrap();
+    for document in &documents[..2] {
+        store.trees.document.insert(document, vec![1; 5000]).unwrap();
+    }
+    let Write::Entry(id, record, _) = entry(2) else { panic!() };
+    store.trees.entry.insert(id.as_bytes(), crate::wire::encode(&record)).unwrap();
 }
 
 #[test]
@@ -203,9 +206,9 @@ fn what_the_disk_refused_half_way_is_finished_with_the_next_write() {
     store.write(&[entry(1)]).unwrap();
     leave_half_done(&store);
     store.write(&[entry(5)]).unwrap();
-    let report = store.check(|_, _| Ok(())).unwrap();
+    let report = store.check(|_| Ok(())).unwrap();
     assert_eq!((report.entries, report.faults), (3, Vec::new()));
-    assert_eq!(store.entry(&id(2)).unwrap().map(|record| record.key), Some(key(2)));
+    assert_eq!(store.timeline(&key(2).identifier).unwrap().len(), 1);
 }
 
 #[test]
@@ -218,7 +221,7 @@ fn what_a_crash_left_half_done_is_finished_at_opening() {
         store.db.flush().unwrap();
     }
     let store = Store::open(folder.path()).unwrap();
-    let report = store.check(|_, _| Ok(())).unwrap();
+    let report = store.check(|_| Ok(())).unwrap();
     assert_eq!((report.entries, report.faults), (2, Vec::new()));
     assert_eq!(store.known().unwrap().len(), 2);
 }

@@ -2,17 +2,18 @@
 //!
 //! | tree | key | value |
 //! |---|---|---|
-//! | `entry:2` | created (8), content id (32) | `EntryRecord`, CBOR: the truth |
+//! | `document:1` | created (8), content id (32) | an entry's document, byte for byte |
+//! | `entry:3` | content id (32) | `EntryRecord`, CBOR: what this site says of it |
 //! | `refusal:1` | content id (32) | `RefusalRecord`, CBOR |
-//! | `by-image:1` | SHA-1 (20), email, 0, then a key of `entry:2` | nothing |
-//! | `known:2` | content id (32) | kind (1), created (8), SHA-1 (20), email |
+//! | `by-image:1` | SHA-1 (20), email, 0, then a key of `document:1` | nothing |
 //! | `peer:1` | Ed25519 key (32) | list of addresses, CBOR |
 //! | `member:1` | member's key (32), issuer's key (32) | `Membership`, CBOR |
 //! | `meta:1` | name | see [`meta`] |
 //!
-//! `created` is in milliseconds with its sign bit turned, so that it sorts. Entries
+//! `created` is in milliseconds with its sign bit turned, so that it sorts. Documents
 //! stand in that order because sync brings them in it: then a page that is written has
-//! just been in use, which halves the work of a site that joins.
+//! just been in use, which halves the work of a site that joins. They never change, and
+//! are apart from the records, which change with every policy.
 
 /// Keys of the tree `meta:1`.
 pub(super) mod meta {
@@ -26,10 +27,10 @@ pub(super) mod meta {
 
 #[derive(Debug, Clone)]
 pub(super) struct Trees {
+    pub(super) document: sled::Tree,
     pub(super) entry: sled::Tree,
     pub(super) refusal: sled::Tree,
     pub(super) by_image: sled::Tree,
-    pub(super) known: sled::Tree,
     pub(super) peer: sled::Tree,
     pub(super) member: sled::Tree,
     pub(super) meta: sled::Tree,
@@ -37,16 +38,16 @@ pub(super) struct Trees {
 
 /// The name of every tree, with the version of its layout.
 const NAMES: [&str; 7] =
-    ["entry:2", "refusal:1", "by-image:1", "known:2", "peer:1", "member:1", "meta:1"];
+    ["document:1", "entry:3", "refusal:1", "by-image:1", "peer:1", "member:1", "meta:1"];
 
 impl Trees {
     pub(super) fn open(db: &sled::Db) -> sled::Result<Trees> {
-        let [entry, refusal, by_image, known, peer, member, meta] = NAMES;
+        let [document, entry, refusal, by_image, peer, member, meta] = NAMES;
         Ok(Trees {
+            document: db.open_tree(document)?,
             entry: db.open_tree(entry)?,
             refusal: db.open_tree(refusal)?,
             by_image: db.open_tree(by_image)?,
-            known: db.open_tree(known)?,
             peer: db.open_tree(peer)?,
             member: db.open_tree(member)?,
             meta: db.open_tree(meta)?,

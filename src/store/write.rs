@@ -1,6 +1,8 @@
 //! Writing: batches that become durable as a whole.
 
-use super::rows::{self, Kind};
+use std::sync::Arc;
+
+use super::rows::{self, DocumentRow};
 use super::trees::meta;
 use super::{Store, StoreError};
 use crate::membership::Proven;
@@ -10,8 +12,8 @@ use crate::wire::{EntryRecord, Fate, RefusalRecord, encode};
 /// One thing to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
-    /// An entry; replaces a refusal of the same document.
-    Entry(ContentId, EntryRecord),
+    /// An entry with its document; replaces a refusal of the same document.
+    Entry(ContentId, EntryRecord, Arc<[u8]>),
     /// A new fate for an entry, and the rules that decided it.
     Fate(ContentId, Fate, Sha256),
     /// A refusal; not written when the document is an entry.
@@ -39,8 +41,9 @@ impl Store {
     /// joined into one: each call syncs the disk.
     ///
     /// A transaction over all trees would read each row before it writes it, and so
-    /// cost twice as much. Instead each record is written before the rows that point
-    /// to it, and what a crash leaves half done is finished when the store is opened.
+    /// cost twice as much. Instead each document is written before the record that
+    /// speaks of it and the row that points to that, and what a crash leaves half done
+    /// is finished when the store is opened.
     ///
     /// # Errors
     /// When the disk refuses; then nothing of the batch is acknowledged, though a part
@@ -54,13 +57,10 @@ impl Store {
         self.durability.commit(&self.db, |generation| {
             // Of the last batch, when the disk refused it half way.
             self.finish_interrupted()?;
-            let mut entries = Vec::with_capacity(batch.len());
-            for write in batch {
-                entries.extend(self.entry_of(write)?);
-            }
-            meta.insert(meta::UNDER_WAY, rows::under_way(generation, entries.into_iter()))?;
+            let documents = batch.iter().filter_map(document);
+            meta.insert(meta::UNDER_WAY, rows::under_way(generation, documents))?;
             for id in &forgotten {
-                self.forget_refusal(*id)?;
+                self.trees.refusal.remove(id.as_bytes())?;
             }
             for (place, write) in batch.iter().enumerate() {
                 let dropped = place < dropped_before && matches!(write, Write::Refusal(..));
@@ -79,16 +79,15 @@ impl Store {
         let meta = &self.trees.meta;
         let Some(under_way) = meta.get(meta::UNDER_WAY)? else { return Ok(()) };
         let done = meta.get(meta::GENERATION)?;
-        let (generation, entries) = rows::read_under_way(&under_way);
+        let (generation, documents) = rows::read_under_way(&under_way);
         if done.is_some_and(|done| done.as_ref() >= generation) {
             return Ok(());
         }
-        for entry in entries {
-            let Some(id) = rows::id_of_entry(entry) else { continue };
-            if let Some(record) = self.entry_at(entry)? {
-                self.put_entry(id, &record)?;
-            } else if let Some(record) = self.refusal(&id)? {
-                self.put_refusal(id, &record)?;
+        for key in documents {
+            let Some(id) = rows::id_of_document(key) else { continue };
+            match self.entry(&id)? {
+                Some(record) => self.put_entry(id, &record)?,
+                None => drop(self.trees.document.remove(key)?),
             }
         }
         Ok(())
@@ -106,96 +105,79 @@ impl Store {
     }
 
     fn apply(&self, write: &Write) -> Result<()> {
+        let trees = &self.trees;
         match write {
-            Write::Entry(id, record) => self.put_entry(*id, record),
-            Write::Fate(id, fate, rules) => match self.entry(id)? {
-                Some(record) => {
+            Write::Entry(id, record, octets) => {
+                let key = rows::document(record.key.created, *id);
+                trees.document.insert(key, octets.as_ref())?;
+                self.put_entry(*id, record)
+            }
+            Write::Fate(id, fate, rules) => {
+                if let Some(record) = self.entry(id)? {
                     let record = EntryRecord { fate: fate.clone(), rules: *rules, ..record };
-                    self.put_entry(*id, &record)
+                    trees.entry.insert(id.as_bytes(), encode(&record))?;
                 }
-                None => Ok(()),
-            },
-            Write::Refusal(id, record) => self.put_refusal(*id, record),
-            Write::ForgetRefusal(id) => self.forget_refusal(*id),
+                Ok(())
+            }
+            Write::Refusal(id, record) => {
+                if !trees.entry.contains_key(id.as_bytes())? {
+                    trees.refusal.insert(id.as_bytes(), encode(record))?;
+                }
+                Ok(())
+            }
+            Write::ForgetRefusal(id) => {
+                trees.refusal.remove(id.as_bytes())?;
+                Ok(())
+            }
             Write::ForgetRefusals => Ok(()),
             Write::Rules(digest) => {
-                self.trees.meta.insert(meta::RULES, digest.as_bytes())?;
+                trees.meta.insert(meta::RULES, digest.as_bytes())?;
                 Ok(())
             }
             Write::Peer(peer, addresses) => {
-                self.trees.peer.insert(peer.key(), encode(addresses))?;
+                trees.peer.insert(peer.key(), encode(addresses))?;
                 Ok(())
             }
             Write::ForgetPeer(peer) => {
-                self.trees.peer.remove(peer.key())?;
+                trees.peer.remove(peer.key())?;
                 Ok(())
             }
             Write::Membership(proven) => {
                 let statement = proven.statement();
                 let key = member_key(statement.member, statement.issuer);
-                self.trees.member.insert(key, encode(proven.membership()))?;
+                trees.member.insert(key, encode(proven.membership()))?;
                 Ok(())
             }
             Write::ForgetMembership(member, issuer) => {
-                self.trees.member.remove(member_key(*member, *issuer))?;
+                trees.member.remove(member_key(*member, *issuer))?;
                 Ok(())
             }
         }
     }
 
+    /// Writes what is to be said of a document that is there.
     fn put_entry(&self, id: ContentId, record: &EntryRecord) -> Result<()> {
-        let kind = match record.fate {
-            Fate::Admitted => Kind::Admitted,
-            Fate::Withdrawn { .. } => Kind::Withdrawn,
-        };
-        let (trees, key) = (&self.trees, &record.key);
-        trees.entry.insert(rows::entry(key.created, id), encode(record))?;
-        trees.by_image.insert(rows::by_image(key, id), &[])?;
-        trees.known.insert(id.as_bytes(), rows::known_value(kind, key))?;
+        let trees = &self.trees;
+        trees.entry.insert(id.as_bytes(), encode(record))?;
+        trees.by_image.insert(rows::by_image(&record.key, id), &[])?;
         trees.refusal.remove(id.as_bytes())?;
         Ok(())
     }
+}
 
-    fn put_refusal(&self, id: ContentId, record: &RefusalRecord) -> Result<()> {
-        let trees = &self.trees;
-        let key = &record.key;
-        if trees.entry.contains_key(rows::entry(key.created, id))? {
-            return Ok(());
-        }
-        let kind = if record.untrusted { Kind::Untrusted } else { Kind::Refused };
-        trees.refusal.insert(id.as_bytes(), encode(record))?;
-        trees.known.insert(id.as_bytes(), rows::known_value(kind, key))?;
-        Ok(())
-    }
-
-    fn forget_refusal(&self, id: ContentId) -> Result<()> {
-        // A refusal without its row is found again after a crash, a row without it is not.
-        if self.trees.refusal.contains_key(id.as_bytes())? {
-            self.trees.known.remove(id.as_bytes())?;
-            self.trees.refusal.remove(id.as_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// The key in `entry:2` of the document that a write is about, when its rows could
-    /// be left half done.
-    fn entry_of(&self, write: &Write) -> Result<Option<rows::EntryRow>> {
-        let known = |id: &ContentId| {
-            let row = self.known_row(id)?;
-            Ok(row.map(|row| rows::entry(row.key.created, *id)))
-        };
-        match write {
-            Write::Entry(id, record) => Ok(Some(rows::entry(record.key.created, *id))),
-            Write::Refusal(id, record) => Ok(Some(rows::entry(record.key.created, *id))),
-            Write::Fate(id, ..) | Write::ForgetRefusal(id) => known(id),
-            // Forgotten refusals that come back are forgotten again with the next rules.
-            Write::ForgetRefusals
-            | Write::Rules(_)
-            | Write::Peer(..)
-            | Write::ForgetPeer(_)
-            | Write::Membership(_)
-            | Write::ForgetMembership(..) => Ok(None),
-        }
+/// The key in `document:1` of what could be left half done: other writes are one row.
+fn document(write: &Write) -> Option<DocumentRow> {
+    match write {
+        Write::Entry(id, record, _) => Some(rows::document(record.key.created, *id)),
+        Write::Fate(..)
+        | Write::Refusal(..)
+        | Write::ForgetRefusal(_)
+        | Write::ForgetRefusals
+        | Write::Rules(_)
+        | Write::Peer(..)
+        | Write::ForgetPeer(_)
+        | Write::Membership(_)
+        | Write::ForgetMembership(..) => None,
     }
 }
 

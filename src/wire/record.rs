@@ -4,14 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{EntryKey, Peer, Sha256, Timestamp};
 
-/// An entry of the catalogue as the store keeps it, under its content id.
+/// What the store keeps of an entry beside its document, under its content id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryRecord {
     /// The key it stands under.
     pub key: EntryKey,
-    /// The document, byte for byte.
-    #[serde(with = "serde_bytes")]
-    pub octets: Vec<u8>,
     /// When this node first saw it.
     pub first_seen: Timestamp,
     /// The peer it came from; none when it was published here.

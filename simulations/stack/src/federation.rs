@@ -19,6 +19,9 @@ use crate::network::{Cut, Network, Number};
 use crate::scenario::{Churn, Crash, Partition, Scenario, millis};
 use crate::site::{Founding, Running, Surroundings};
 
+/// Virtual time between two lines on how far a run is.
+const REPORT: Duration = Duration::from_secs(10);
+
 /// Between two looks at whether all catalogues are equal.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -99,13 +102,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs a scenario. Needs a runtime of one thread whose clock is paused.
+/// Runs a scenario. Needs a runtime of one thread whose clock is paused. `tell` gets a
+/// line now and then on how far it is.
 ///
 /// # Errors
 /// When an invariant does not hold.
-pub async fn run(scenario: &Scenario) -> Result<Outcome, Failure> {
+pub async fn run(scenario: &Scenario, tell: impl Fn(String)) -> Result<Outcome, Failure> {
     copies::start_counting();
-    let mut federation = Federation::new(scenario.clone());
+    let mut federation = Federation::new(scenario.clone(), &tell);
     match federation.run().await {
         Ok(outcome) => Ok(outcome),
         Err(violation) => {
@@ -114,8 +118,10 @@ pub async fn run(scenario: &Scenario) -> Result<Outcome, Failure> {
     }
 }
 
-struct Federation {
+struct Federation<'a> {
     scenario: Scenario,
+    tell: &'a dyn Fn(String),
+    told: Duration,
     around: Surroundings,
     random: fastrand::Rng,
     foundings: Vec<Founding>,
@@ -139,8 +145,8 @@ struct Publication {
     received: u64,
 }
 
-impl Federation {
-    fn new(scenario: Scenario) -> Federation {
+impl<'a> Federation<'a> {
+    fn new(scenario: Scenario, tell: &'a dyn Fn(String)) -> Federation<'a> {
         let mut random = fastrand::Rng::with_seed(scenario.seed);
         // The node draws the targets of its searches from this thread's generator.
         fastrand::seed(random.u64(..));
@@ -167,6 +173,8 @@ impl Federation {
             connected: Vec::new(),
             crashes: 0,
             scenario,
+            tell,
+            told: Duration::ZERO,
         };
         federation.foresee();
         federation
@@ -203,12 +211,12 @@ impl Federation {
 
     async fn run(&mut self) -> Result<Outcome, Violation> {
         while let Some(((at, _), occasion)) = self.plan.pop_first() {
-            sleep_until(self.around.clock.at(at)).await;
+            self.wait_until(at).await;
             self.happen(occasion).await;
             self.check()?;
         }
         let disturbed_until = self.scenario.last_disturbance();
-        sleep_until(self.around.clock.at(disturbed_until)).await;
+        self.wait_until(disturbed_until).await;
         let horizon = Duration::from_secs(self.scenario.horizon_s);
         loop {
             let now = self.around.clock.elapsed();
@@ -220,8 +228,26 @@ impl Federation {
             if let Some(what) = missing.filter(|_| now >= horizon) {
                 return Err(Violation { invariant: 3, at: now, what });
             }
-            sleep_until(self.around.clock.at(now + LOOK)).await;
+            self.wait_until(now + LOOK).await;
         }
+    }
+
+    async fn wait_until(&mut self, at: Duration) {
+        while self.told + REPORT <= at {
+            self.told += REPORT;
+            sleep_until(self.around.clock.at(self.told)).await;
+            let now: usize = self.around.network.connections(self.foundings.len()).iter().sum();
+            (self.tell)(format!(
+                "{} s: {} sites up, {} connections of {} ever dialled, {} of {} published",
+                self.told.as_secs(),
+                self.up.len(),
+                now / 2,
+                self.around.network.dialled(),
+                self.publications.len(),
+                self.scenario.documents,
+            ));
+        }
+        sleep_until(self.around.clock.at(at)).await;
     }
 
     fn end(&mut self, converged_after: Duration) -> Result<Outcome, Violation> {

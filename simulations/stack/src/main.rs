@@ -37,7 +37,7 @@ fn passes(path: &Path) -> bool {
         }
     };
     let start = Instant::now();
-    let outcome = in_virtual_time(federation::run(&scenario));
+    let outcome = in_virtual_time(federation::run(&scenario, |line| eprintln!("{line}")));
     let exceeded = match &outcome {
         Ok(outcome) => {
             println!("{}", outcome.table());

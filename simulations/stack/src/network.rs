@@ -165,6 +165,11 @@ impl Network {
         self.state().received_by(site).load(Ordering::Relaxed)
     }
 
+    /// Connections that were ever made.
+    pub fn dialled(&self) -> u64 {
+        self.state().ports
+    }
+
     /// Connections between each site and others, in the order of the sites.
     pub fn connections(&self, sites: usize) -> Vec<usize> {
         let mut count = vec![0; sites];

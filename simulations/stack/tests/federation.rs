@@ -11,7 +11,8 @@ use suq_stack::{federation, in_virtual_time};
 fn thirty_sites_find_each_other_and_agree_through_churn_splits_and_crashes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/small.toml");
     let scenario = Scenario::read(&path).unwrap();
-    let outcome = in_virtual_time(federation::run(&scenario)).unwrap_or_else(|f| panic!("{f}"));
+    let outcome = in_virtual_time(federation::run(&scenario, |_| {}));
+    let outcome = outcome.unwrap_or_else(|failure| panic!("{failure}"));
     println!("{}", outcome.table());
     // Who knew one or two others knows most: everyone is connected to more than half.
     assert!(outcome.connected[0] > scenario.sites / 2, "{:?}", outcome.connected);

@@ -19,19 +19,18 @@ impl Catalogue {
         let wanted: Vec<Identifier> =
             images.iter().map(|image| self.identifier(image)).collect::<Result<_, _>>()?;
         let mut found = Vec::new();
-        for row in self.store.known().map_err(store_failed)? {
-            if !wanted.is_empty() && !wanted.contains(&row.key.identifier) {
-                continue;
-            }
-            let Some(record) = self.store.entry(&row.id).map_err(store_failed)? else { continue };
+        for row in self.store.records() {
+            let (id, record) = row.map_err(store_failed)?;
+            let is_wanted = wanted.is_empty() || wanted.contains(&record.key.identifier);
             let is_new = since.is_none_or(|since| record.first_seen >= since);
-            if is_new && record.fate == Fate::Admitted {
-                found.push(row.id);
+            if is_wanted && is_new && record.fate == Fate::Admitted {
+                found.push((record.key.created, id));
             }
         }
+        found.sort_unstable();
         match wanted.into_iter().find(|_| found.is_empty() && since.is_none()) {
             Some(identifier) => Err(self.nothing_about(&identifier)),
-            None => Ok(found),
+            None => Ok(found.into_iter().map(|(_, id)| id).collect()),
         }
     }
 
@@ -39,9 +38,9 @@ impl Catalogue {
     pub(super) fn read(&self, ids: &[ContentId]) -> Result<Vec<String>, Failure> {
         let mut documents = Vec::new();
         for id in ids.iter().take(MAX_DOCUMENTS) {
-            let record = self.store.entry(id).map_err(store_failed)?;
+            let entry = self.store.entry_and_document(id).map_err(store_failed)?;
             // What was verified is UTF-8.
-            documents.extend(record.and_then(|record| String::from_utf8(record.octets).ok()));
+            documents.extend(entry.and_then(|entry| String::from_utf8(entry.document).ok()));
         }
         Ok(documents)
     }

@@ -137,7 +137,7 @@ impl Catalogue {
         let mut judged = Vec::new();
         for (entry, status) in entries.into_iter().zip(statuses) {
             // A document is proven again before it is relied on: disks rot.
-            let verified = self.verifier.verify(&entry.record.octets).map_err(|error| {
+            let verified = self.verifier.verify(&entry.document).map_err(|error| {
                 let message = format!("the stored entry {} is damaged: {error}", entry.id);
                 Failure::new(FailureKind::NotVerified, message)
             })?;

@@ -20,7 +20,7 @@ use crate::manifest::pki::Anchors;
 use crate::manifest::{Manifest, Verifier, parse_unsigned};
 use crate::model::{ContentId, Identifier, Timestamp};
 use crate::policy::Policy;
-use crate::store::{OpenError, Store, StoreError};
+use crate::store::{OpenError, Store, StoreError, StoredEntry};
 use crate::wire::{EntryRecord, Fate};
 
 /// Everything that a judgement rests on; replaced as a whole on reload.
@@ -79,6 +79,7 @@ pub struct Catalogue {
 pub(super) struct Entry {
     pub(super) id: ContentId,
     pub(super) record: EntryRecord,
+    pub(super) document: Vec<u8>,
     pub(super) manifest: Manifest,
 }
 
@@ -166,8 +167,8 @@ impl Catalogue {
 
     /// Every entry of an image that can be read, per endorser, oldest first.
     pub(super) fn entries_of(&self, identifier: &Identifier) -> Result<Vec<Entry>, Failure> {
-        let records = self.store.timeline(identifier).map_err(store_failed)?;
-        Ok(records.into_iter().filter_map(|(id, record)| Entry::read(id, record)).collect())
+        let stored = self.store.timeline(identifier).map_err(store_failed)?;
+        Ok(stored.into_iter().filter_map(Entry::read).collect())
     }
 
     fn views(&self, entries: Vec<Entry>, now: Timestamp) -> Vec<EntryView> {
@@ -195,8 +196,7 @@ impl Catalogue {
             ImageName::Sha512(sha512) => sha512,
         };
         for entry in self.store.entries() {
-            let (id, record) = entry.map_err(store_failed)?;
-            let entry = Entry::read(id, record);
+            let entry = Entry::read(entry.map_err(store_failed)?);
             let found = entry.filter(|entry| entry.manifest.checksums.sha512() == Some(*sha512));
             if let Some(entry) = found {
                 return Ok(entry.manifest.identifier);
@@ -208,9 +208,10 @@ impl Catalogue {
 }
 
 impl Entry {
-    pub(super) fn read(id: ContentId, record: EntryRecord) -> Option<Entry> {
-        let manifest = parse_unsigned(&record.octets).ok()?;
-        Some(Entry { id, record, manifest })
+    pub(super) fn read(stored: StoredEntry) -> Option<Entry> {
+        let StoredEntry { id, record, document } = stored;
+        let manifest = parse_unsigned(&document).ok()?;
+        Some(Entry { id, record, document, manifest })
     }
 
     pub(super) fn fact(&self) -> Fact {
