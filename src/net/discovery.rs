@@ -35,12 +35,19 @@ const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Searches {
     is_searching: bool,
     again: bool,
+    /// Kademlia fills its table, as it does by itself while it knows few: a search for
+    /// each part of the federation, one after the other.
+    is_filling: bool,
 }
 
 pub(super) fn behaviour(own: PeerId, protocol: &StreamProtocol) -> kad::Behaviour<MemoryStore> {
     let mut config = kad::Config::new(protocol.clone());
     config
         .set_query_timeout(SEARCH_TIMEOUT)
+        // Left to itself it dials an old acquaintance for each new one that finds no
+        // room, which brings that one a new acquaintance, and so on: hundreds of sites
+        // kept each other busy so.
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
         // The node searches by itself, so that it hears what is found.
         .set_periodic_bootstrap_interval(None)
         // Whoever wants to store a record gets nothing kept.
@@ -64,7 +71,9 @@ impl Task {
         let discovery = &mut self.inside().discovery;
         // In the place of what it said before, which would pile up.
         discovery.remove_peer(&id);
-        for address in &addresses {
+        // Whoever was known first stays, until a dial finds it gone.
+        let neighbours = discovery.kbucket(id).map_or(0, |bucket| bucket.num_entries());
+        for address in addresses.iter().filter(|_| neighbours < kad::K_VALUE.get()) {
             discovery.add_address(&id, (*address).clone());
         }
         parse(addresses.into_iter())
@@ -92,13 +101,20 @@ impl Task {
     }
 
     pub(super) fn discovered(&mut self, event: kad::Event) {
-        let kad::Event::OutboundQueryProgressed {
-            result: QueryResult::GetClosestPeers(result),
-            step,
-            ..
-        } = event
-        else {
-            return;
+        let kad::Event::OutboundQueryProgressed { result, step, .. } = event else { return };
+        let result = match result {
+            QueryResult::GetClosestPeers(result) => result,
+            QueryResult::Bootstrap(result) => {
+                let left = match result {
+                    Ok(filled) => filled.num_remaining,
+                    Err(kad::BootstrapError::Timeout { num_remaining, .. }) => {
+                        num_remaining.unwrap_or(0)
+                    }
+                };
+                self.searches.is_filling = left > 0;
+                return self.part_after_search();
+            }
+            _ => return,
         };
         let peers = match result {
             Ok(found) => found.peers,
@@ -146,7 +162,8 @@ impl Task {
     /// Closes the connections that only a search needed: in a large federation they
     /// would fill up every site's places, and nobody new could join.
     pub(super) fn part_after_search(&mut self) {
-        if self.searches.is_searching {
+        // Whoever was asked is most likely asked again.
+        if self.searches.is_searching || self.searches.is_filling {
             return;
         }
         let passing = self.passing.keys().filter_map(|peer| peer_id(*peer));

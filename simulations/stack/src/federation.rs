@@ -49,6 +49,8 @@ enum Occasion {
 pub struct Outcome {
     /// Connected peers of each site when the first document was published, in order.
     pub connected: Vec<usize>,
+    /// How often a site had been dialled by then, on average.
+    pub dials: f64,
     /// Every document, in the order of their publication.
     pub documents: Vec<Propagation>,
     /// From the last disturbance until all catalogues were equal.
@@ -133,6 +135,7 @@ struct Federation<'a> {
     planned: usize,
     publications: Vec<Publication>,
     connected: Vec<usize>,
+    dials: f64,
     crashes: usize,
 }
 
@@ -171,6 +174,7 @@ impl<'a> Federation<'a> {
             planned: 0,
             publications: Vec::new(),
             connected: Vec::new(),
+            dials: 0.0,
             crashes: 0,
             scenario,
             tell,
@@ -258,6 +262,7 @@ impl<'a> Federation<'a> {
         self.check()?;
         Ok(Outcome {
             connected: self.connected.clone(),
+            dials: self.dials,
             documents: self.propagations(),
             converged_after,
             crashes: self.crashes,
@@ -280,6 +285,7 @@ impl<'a> Federation<'a> {
             Occasion::Look => {
                 self.connected = self.up.values().map(|s| s.view().connected.len()).collect();
                 self.connected.sort_unstable();
+                self.dials = self.around.network.dialled() as f64 / self.up.len().max(1) as f64;
             }
         }
     }

@@ -24,6 +24,7 @@ impl Outcome {
             at(0.5),
             at(1.0)
         );
+        let _ = writeln!(text, "dials by then: {:.0} for each site", self.dials);
         let _ = writeln!(
             text,
             "{:>8} {:>7} {:>6} {:>8} {:>8} {:>8} {:>8} {:>7} {:>12}",
@@ -71,6 +72,9 @@ impl Outcome {
                     exceeded.push(format!("document {number}: 99 % of the sites not in {most} ms"));
                 }
             }
+        }
+        if limits.dials.is_some_and(|most| self.dials > most) {
+            exceeded.push(format!("{:.0} dials for each site", self.dials));
         }
         if let (Some(most), Some(mean)) = (limits.copies, self.mean_copies())
             && mean > most

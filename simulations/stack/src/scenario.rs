@@ -99,6 +99,8 @@ pub struct Limits {
     pub most_sites_within_ms: Option<u64>,
     /// A site receives a document so many times at the most, on average.
     pub copies: Option<f64>,
+    /// A site is dialled so many times at the most until the first document, on average.
+    pub dials: Option<f64>,
 }
 
 impl Scenario {
