@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::{Endorser, Site, median};
-use suq::blobs::hash_file;
+use suq::blobs::{Hashed, hash_file};
 use suq::model::{Address, Algorithm, Checksum, FederationId, Peer, Reachable};
 use suq::net::{self, Config, Event, Identity, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -123,7 +123,7 @@ fn get(mib: usize, raw: f64) {
     }
     file.sync_all().unwrap();
     let started = Instant::now();
-    let (checksums, size) = hash_file(&image, &Algorithm::ALL, |_| {}).unwrap();
+    let Hashed { checksums, bytes: size, .. } = hash_file(&image, &Algorithm::ALL, |_| {}).unwrap();
     let hashed = started.elapsed().as_secs_f64();
     println!("four checksums of a file  {:7.0} MB/s", bytes / hashed / 1e6);
 

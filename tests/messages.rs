@@ -9,9 +9,9 @@ use suq::model::{
 };
 use suq::net::Identity;
 use suq::wire::{
-    BlobName, BlobReply, BlobRequest, BundleFrame, ByteRange, Document, DoorAnswer, EntryRecord,
-    ErrorCode, Fate, Gossip, Holding, Knock, Position, RefusalRecord, Request, Response, Ticket,
-    encode,
+    BlobAsk, BlobName, BlobReply, BlobRequest, BundleFrame, ByteRange, Document, DoorAnswer,
+    EntryRecord, ErrorCode, Fate, Gossip, Holding, Knock, Position, RefusalRecord, Request,
+    Response, Ticket, encode,
 };
 
 const CDDL: &str = include_str!("../proto/suq.cddl");
@@ -107,7 +107,9 @@ fn responses() {
 #[test]
 fn blob_headers() {
     let ranges = vec![ByteRange { offset: 0, length: 1 }];
-    check("blob-request-message", &BlobRequest { sha512: SHA512, ranges });
+    let ask = BlobAsk::Ranges(ranges);
+    check("blob-request-message", &BlobRequest { sha512: SHA512, ask });
+    check("blob-request-message", &BlobRequest { sha512: SHA512, ask: BlobAsk::Pieces });
     check("blob-reply-message", &BlobReply::Found { bytes: 5 });
     check("blob-reply-message", &BlobReply::NotFound);
     check("blob-reply-message", &BlobReply::Busy);

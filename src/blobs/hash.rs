@@ -8,20 +8,60 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use openssl::hash::MessageDigest;
+use sha2::Digest;
 
-use crate::model::{Algorithm, Checksum, Checksums};
+use super::PIECE_BYTES;
+use crate::manifest::PieceList;
+use crate::model::{Algorithm, Checksum, Checksums, Sha256};
+use crate::wire::PieceDigests;
 
 /// Bytes that are read, hashed and written at once.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// Chunks that wait for the slowest thread: with five holders of each, a few
-/// megabytes.
-const WAITING_CHUNKS: usize = 4;
+/// Chunks that wait for the slowest thread: up to a piece each, all threads share them.
+const WAITING_CHUNKS: usize = 2;
 
 /// Computes several checksums of one stream of bytes.
 pub struct Hasher {
     lanes: Vec<Lane>,
     bytes: u64,
+}
+
+/// Computes the SHA-256 of every piece of a stream of bytes.
+#[derive(Default)]
+pub(super) struct PieceHasher {
+    digests: Vec<Sha256>,
+    piece: sha2::Sha256,
+    filled: u64,
+}
+
+impl PieceHasher {
+    /// Hashes the next bytes.
+    pub(super) fn update(&mut self, mut octets: &[u8]) {
+        while !octets.is_empty() {
+            let length = (octets.len() as u64).min(PIECE_BYTES - self.filled) as usize;
+            let (here, rest) = octets.split_at(length);
+            self.piece.update(here);
+            self.filled += length as u64;
+            if self.filled == PIECE_BYTES {
+                self.end_piece();
+            }
+            octets = rest;
+        }
+    }
+
+    fn end_piece(&mut self) {
+        self.filled = 0;
+        self.digests.push(Sha256::from_bytes(self.piece.finalize_reset().into()));
+    }
+
+    /// The digests of everything.
+    pub(super) fn finish(mut self) -> PieceDigests {
+        if self.filled > 0 {
+            self.end_piece();
+        }
+        PieceDigests::new(self.digests)
+    }
 }
 
 struct Lane {
@@ -90,21 +130,40 @@ fn message_digest(algorithm: Algorithm) -> MessageDigest {
     }
 }
 
+/// What was computed of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashed {
+    /// Its checksums.
+    pub checksums: Checksums,
+    /// Its size.
+    pub bytes: u64,
+    /// The digests of its pieces.
+    pub pieces: PieceDigests,
+}
+
+impl Hashed {
+    /// What a manifest signs of its pieces.
+    pub fn piece_list(&self) -> PieceList {
+        PieceList { piece_bytes: PIECE_BYTES as u32, digest: self.pieces.digest() }
+    }
+}
+
 /// The checksums and the size of a file, in one pass; `progress` is told of the
 /// bytes of every chunk.
 pub fn hash_file(
     path: &Path,
     algorithms: &[Algorithm],
     mut progress: impl FnMut(u64),
-) -> io::Result<(Checksums, u64)> {
+) -> io::Result<Hashed> {
     let mut file = File::open(path)?;
-    let mut hasher = Hasher::new(algorithms);
+    let (mut hasher, mut pieces) = (Hasher::new(algorithms), PieceHasher::default());
     while let Some(chunk) = read_chunk(&mut file)? {
         progress(chunk.len() as u64);
         hasher.update(&chunk);
+        pieces.update(&chunk);
     }
     let bytes = hasher.bytes();
-    Ok((hasher.finish()?, bytes))
+    Ok(Hashed { checksums: hasher.finish()?, bytes, pieces: pieces.finish() })
 }
 
 /// The next bytes of a reader, at most [`CHUNK_BYTES`]; none at its end.

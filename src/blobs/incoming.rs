@@ -1,22 +1,25 @@
-//! A blob on its way in: written piece by piece, hashed as it arrives, resumed
-//! after a crash.
+//! A blob on its way in: taken piece by piece in any order, hashed as it arrives,
+//! resumed after a crash.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
-use super::hash::{CHUNK_BYTES, Hasher};
-use super::place::{place, require_space};
+use super::hash::Hasher;
+use super::place::{keep_pieces, place, require_space};
+use super::syncer::Syncer;
 use super::{Blob, BlobError, Blobs, PIECE_BYTES};
-use crate::model::{Algorithm, Checksums};
-use crate::wire::ByteRange;
+use crate::model::{Algorithm, Checksums, Sha256};
+use crate::wire::PieceDigests;
 
-/// Bytes after which the disk is told to write, so that the last sync is short.
+/// Bytes after which the disk is told to write: what a power loss costs at most, and
+/// what the last sync has left to do.
 const SYNC_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What of a piece is left as a hole where it is zero.
+const HOLE_BYTES: usize = 64 * 1024;
 
 /// What a blob must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,81 +51,86 @@ impl Expected {
         let strongest = self.checksums.iter().last();
         strongest.map_or_else(String::new, |(_, value)| value.to_owned())
     }
+
+    /// The names it is stored under are computed even when not listed.
+    fn algorithms(&self) -> Vec<Algorithm> {
+        let is_computed = |algorithm: &Algorithm| {
+            self.checksums.value(*algorithm).is_some()
+                || matches!(algorithm, Algorithm::Sha1 | Algorithm::Sha512)
+        };
+        Algorithm::ALL.into_iter().filter(is_computed).collect()
+    }
+
+    fn pieces(&self) -> usize {
+        self.bytes.div_ceil(PIECE_BYTES) as usize
+    }
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incoming({})", self.path.display())
+    }
 }
 
 /// A blob that is being received.
 pub struct Incoming {
     blobs: Blobs,
     expected: Expected,
+    /// Of every piece, where the manifest signs them.
+    digests: Option<PieceDigests>,
     path: PathBuf,
     file: Arc<File>,
     map_path: PathBuf,
     /// One octet for each piece: 1 when it is complete.
     map: Vec<u8>,
-    /// Bytes of each piece that have arrived since the start.
-    filled: Vec<u64>,
+    /// Pieces that something was written to: a hole there would keep it.
+    written: Vec<bool>,
     hasher: Hasher,
     unsynced: u64,
-    syncer: Syncer,
+    /// None when the blob is finished.
+    syncer: Option<Syncer>,
 }
 
-/// Syncs the file on a thread of its own, so that writing goes on meanwhile.
-struct Syncer {
-    wanted: SyncSender<()>,
-    thread: JoinHandle<io::Result<()>>,
-}
-
-impl Syncer {
-    fn start(file: Arc<File>) -> Syncer {
-        let (wanted, receiver) = sync_channel::<()>(1);
-        let thread = std::thread::spawn(move || {
-            for () in receiver {
-                file.sync_data()?;
-            }
-            file.sync_all()
-        });
-        Syncer { wanted, thread }
-    }
-
-    fn finish(self) -> io::Result<()> {
-        drop(self.wanted);
-        self.thread.join().map_err(|_| io::Error::other("the syncing thread died"))?
-    }
+/// What became of a blob whose pieces are all there.
+#[derive(Debug)]
+pub enum Finished {
+    /// It matches everything and is in the store.
+    Placed(Blob),
+    /// It does not match. Nothing of it is kept unless [`Incoming::keep`] says so.
+    Wrong(Box<Incoming>, BlobError),
 }
 
 impl Incoming {
-    /// Begins to receive a blob, or goes on where an earlier attempt ended.
+    /// Begins to receive a blob, or goes on where an earlier attempt ended. With the
+    /// digests of its pieces, each is checked when it arrives.
     ///
     /// # Errors
     /// When there is no space for what is missing, or another process receives
     /// the same blob.
-    pub fn begin(blobs: &Blobs, expected: Expected) -> Result<Incoming, BlobError> {
+    pub fn begin(
+        blobs: &Blobs,
+        expected: Expected,
+        digests: Option<PieceDigests>,
+    ) -> Result<Incoming, BlobError> {
         let path = blobs.partial_folder().join(expected.name());
         let map_path = path.with_extension("map");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(BlobError::io(&path))?;
         file.try_lock().map_err(|_| BlobError::InUse { path: path.clone() })?;
-        let pieces = expected.bytes.div_ceil(PIECE_BYTES) as usize;
-        let map = fs::read(&map_path).ok().filter(|map| map.len() == pieces);
-        let map = map.unwrap_or_else(|| vec![0; pieces]);
+        let map = fs::read(&map_path).ok().filter(|map| map.len() == expected.pieces());
+        let map = map.unwrap_or_else(|| vec![0; expected.pieces()]);
         let missing = map.iter().filter(|piece| **piece == 0).count() as u64 * PIECE_BYTES;
         require_space(&blobs.partial_folder(), missing.min(expected.bytes))?;
         file.set_len(expected.bytes).map_err(BlobError::io(&path))?;
         let file = Arc::new(file);
-        // The names it is stored under are computed even when not listed.
-        let listed: Vec<Algorithm> = Algorithm::ALL
-            .into_iter()
-            .filter(|algorithm| {
-                expected.checksums.value(*algorithm).is_some()
-                    || matches!(algorithm, Algorithm::Sha1 | Algorithm::Sha512)
-            })
-            .collect();
         Ok(Incoming {
             blobs: blobs.clone(),
-            filled: vec![0; map.len()],
-            hasher: Hasher::new(&listed),
-            syncer: Syncer::start(Arc::clone(&file)),
+            digests: digests.filter(|digests| digests.count() == map.len()),
+            hasher: Hasher::new(&expected.algorithms()),
+            syncer: Some(Syncer::start(Arc::clone(&file), map_path.clone())),
             unsynced: 0,
+            // An earlier attempt may have written a part of any piece.
+            written: vec![true; map.len()],
             expected,
             path,
             file,
@@ -131,39 +139,65 @@ impl Incoming {
         })
     }
 
-    /// What has not arrived, in order.
-    pub fn missing(&self) -> Vec<ByteRange> {
-        let mut ranges: Vec<ByteRange> = Vec::new();
-        for (piece, complete) in self.map.iter().enumerate() {
-            if *complete == 1 {
-                continue;
-            }
-            let offset = piece as u64 * PIECE_BYTES;
-            let length = PIECE_BYTES.min(self.expected.bytes - offset);
-            match ranges.last_mut() {
-                Some(last) if last.offset + last.length == offset => last.length += length,
-                _ => ranges.push(ByteRange { offset, length }),
-            }
+    /// Which pieces are here.
+    pub fn here(&self) -> Vec<bool> {
+        self.map.iter().map(|piece| *piece == 1).collect()
+    }
+
+    /// Bytes of the pieces that are here.
+    pub fn bytes_here(&self) -> u64 {
+        let pieces = (0_u32..).zip(&self.map).filter(|(_, here)| **here == 1);
+        pieces.map(|(piece, _)| self.length(piece)).sum()
+    }
+
+    fn length(&self, piece: u32) -> u64 {
+        PIECE_BYTES.min(self.expected.bytes.saturating_sub(u64::from(piece) * PIECE_BYTES))
+    }
+
+    /// Takes a piece that arrived; false when it is not what the manifest signs, and
+    /// then nothing of it is kept.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn take(&mut self, piece: u32, octets: &Arc<Vec<u8>>) -> Result<bool, BlobError> {
+        if self.map.get(piece as usize) != Some(&0) {
+            // Somebody else brought it.
+            return Ok(true);
         }
-        ranges
-    }
-
-    /// Bytes that were complete when it began.
-    pub fn resumed(&self) -> u64 {
-        self.expected.bytes - self.missing().iter().map(|range| range.length).sum::<u64>()
-    }
-
-    /// Takes bytes that arrived. Those of one piece must come in order.
-    pub fn write(&mut self, offset: u64, chunk: &Arc<Vec<u8>>) -> Result<(), BlobError> {
+        let signed = self.digests.as_ref().and_then(|digests| digests.get(piece));
+        let fits = signed.is_none_or(|signed| Sha256::of(octets) == signed);
+        if !fits || octets.len() as u64 != self.length(piece) {
+            return Ok(false);
+        }
+        let offset = u64::from(piece) * PIECE_BYTES;
+        self.write(piece as usize, offset, octets)?;
+        self.map[piece as usize] = 1;
         self.catch_up(offset)?;
         if self.hasher.bytes() == offset {
-            self.hasher.update(chunk);
+            self.hasher.update(octets);
         }
-        self.file.write_all_at(chunk, offset).map_err(|error| self.write_failed(error))?;
-        self.mark(offset, chunk.len() as u64)?;
-        self.unsynced += chunk.len() as u64;
-        if self.unsynced >= SYNC_BYTES && self.syncer.wanted.try_send(()).is_ok() {
+        self.unsynced += octets.len() as u64;
+        let syncer = self.syncer.as_ref().filter(|_| self.unsynced >= SYNC_BYTES);
+        if syncer.is_some_and(|syncer| syncer.sync(&self.map)) {
             self.unsynced = 0;
+        }
+        Ok(true)
+    }
+
+    /// Writes a piece; what is zero stays a hole.
+    fn write(&mut self, piece: usize, offset: u64, octets: &[u8]) -> Result<(), BlobError> {
+        let is_fresh = !std::mem::replace(&mut self.written[piece], true);
+        let is_hole = |block: &[u8]| is_fresh && block.iter().all(|octet| *octet == 0);
+        let mut at = 0;
+        for run in
+            octets.chunks(HOLE_BYTES).collect::<Vec<_>>().chunk_by(|a, b| is_hole(a) == is_hole(b))
+        {
+            let length: usize = run.iter().map(|block| block.len()).sum();
+            if !is_hole(run[0]) {
+                let written = self.file.write_all_at(&octets[at..at + length], offset + at as u64);
+                written.map_err(|error| self.write_failed(error))?;
+            }
+            at += length;
         }
         Ok(())
     }
@@ -171,78 +205,121 @@ impl Incoming {
     fn write_failed(&self, error: io::Error) -> BlobError {
         match BlobError::io(&self.path)(error) {
             BlobError::NoSpace { folder, .. } => {
-                let needed = self.missing().iter().map(|range| range.length).sum();
+                let needed = self.expected.bytes - self.bytes_here();
                 BlobError::NoSpace { folder, needed, available: 0 }
             }
             other => other,
         }
     }
 
-    /// Notes what of a chunk completes pieces.
-    fn mark(&mut self, offset: u64, length: u64) -> Result<(), BlobError> {
-        let (mut at, end) = (offset, offset + length);
-        let mut changed = false;
-        while at < end {
-            let piece = (at / PIECE_BYTES) as usize;
-            let piece_end = ((piece as u64 + 1) * PIECE_BYTES).min(self.expected.bytes);
-            let here = end.min(piece_end) - at;
-            if let (Some(filled), Some(complete)) =
-                (self.filled.get_mut(piece), self.map.get_mut(piece))
-            {
-                *filled += here;
-                if *filled == piece_end - piece as u64 * PIECE_BYTES {
-                    *complete = 1;
-                    changed = true;
-                }
+    /// Hashes what is here before this offset and was not hashed yet.
+    fn catch_up(&mut self, until: u64) -> Result<(), BlobError> {
+        while self.hasher.bytes() < until {
+            let piece = (self.hasher.bytes() / PIECE_BYTES) as u32;
+            if self.map.get(piece as usize) != Some(&1) {
+                return Ok(());
             }
-            at += here;
-        }
-        if changed {
-            // Not synced: after a power loss the whole-file checksums decide.
-            fs::write(&self.map_path, &self.map).map_err(BlobError::io(&self.map_path))?;
+            let octets = self.read(piece)?;
+            self.hasher.update(&Arc::new(octets));
         }
         Ok(())
     }
 
-    /// Hashes what an earlier attempt left before this offset.
-    fn catch_up(&mut self, until: u64) -> Result<(), BlobError> {
-        while self.hasher.bytes() < until {
-            let at = self.hasher.bytes();
-            let piece = (at / PIECE_BYTES) as usize;
-            if self.map.get(piece) != Some(&1) {
-                return Ok(());
-            }
-            let length = (until - at).min(CHUNK_BYTES as u64).min(PIECE_BYTES - at % PIECE_BYTES);
-            let mut chunk = vec![0; length as usize];
-            self.file.read_exact_at(&mut chunk, at).map_err(BlobError::io(&self.path))?;
-            self.hasher.update(&Arc::new(chunk));
-        }
-        Ok(())
+    fn read(&self, piece: u32) -> Result<Vec<u8>, BlobError> {
+        let mut octets = vec![0; self.length(piece) as usize];
+        let offset = u64::from(piece) * PIECE_BYTES;
+        self.file.read_exact_at(&mut octets, offset).map_err(BlobError::io(&self.path))?;
+        Ok(octets)
+    }
+
+    /// The digest of a piece as it is on the disk.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn digest(&self, piece: u32) -> Result<Sha256, BlobError> {
+        self.read(piece).map(|octets| Sha256::of(&octets))
     }
 
     /// Verifies everything and gives the blob its name.
     ///
     /// # Errors
-    /// A checksum that differs deletes what arrived: it cannot be told which
-    /// piece is wrong.
-    pub fn finish(mut self) -> Result<Blob, BlobError> {
+    /// When the disk refuses.
+    pub fn finish(mut self) -> Result<Finished, BlobError> {
         self.catch_up(self.expected.bytes)?;
-        let Incoming { blobs, expected, path, map_path, hasher, syncer, .. } = self;
+        let fresh = Hasher::new(&self.expected.algorithms());
+        let hasher = std::mem::replace(&mut self.hasher, fresh);
         let bytes = hasher.bytes();
-        let found = hasher.finish().map_err(BlobError::io(&path))?;
-        syncer.finish().map_err(BlobError::io(&path))?;
-        if let Err(error) = expected.compare(bytes, &found) {
-            discard(&path, &map_path);
-            return Err(error);
+        let found = hasher.finish().map_err(BlobError::io(&self.path))?;
+        if let Err(error) = self.expected.compare(bytes, &found) {
+            return Ok(Finished::Wrong(Box::new(self), error));
         }
-        let blob = place(&blobs, &path, bytes, &found)?;
-        let _ = fs::remove_file(&map_path);
-        Ok(blob)
+        if let Some(syncer) = self.syncer.take() {
+            syncer.finish().map_err(BlobError::io(&self.path))?;
+        }
+        let blob = place(&self.blobs, &self.path, bytes, &found)?;
+        if let Some(digests) = &self.digests {
+            keep_pieces(&self.blobs, &blob.sha512, digests)?;
+        }
+        // What stays behind is collected later.
+        let _ = fs::remove_file(&self.map_path);
+        Ok(Finished::Placed(blob))
+    }
+
+    /// Of a blob that turned out to be wrong, keeps the pieces that are as the manifest
+    /// signs them, and gives the number of the others; none when it signs none.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn keep_signed(&mut self) -> Result<Option<usize>, BlobError> {
+        let Some(digests) = self.digests.clone() else { return Ok(None) };
+        let mut wrong = Vec::new();
+        for piece in 0..self.map.len() as u32 {
+            if digests.get(piece) != Some(self.digest(piece)?) {
+                wrong.push(piece);
+            }
+        }
+        if !wrong.is_empty() {
+            self.keep(|piece| !wrong.contains(&piece))?;
+        }
+        Ok(Some(wrong.len()))
+    }
+
+    /// Of a blob that turned out to be wrong, keeps only these pieces.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn keep(&mut self, is_kept: impl Fn(u32) -> bool) -> Result<(), BlobError> {
+        for (piece, here) in (0_u32..).zip(&mut self.map) {
+            *here = u8::from(*here == 1 && is_kept(piece));
+        }
+        if !self.map.contains(&1) {
+            // Wrong bytes are not left lying about.
+            let empty = self.file.set_len(0).and_then(|()| self.file.set_len(self.expected.bytes));
+            empty.map_err(BlobError::io(&self.path))?;
+            self.written.fill(false);
+        }
+        self.hasher = Hasher::new(&self.expected.algorithms());
+        // Now, before anything of it is believed after a crash.
+        fs::write(&self.map_path, &self.map).map_err(BlobError::io(&self.map_path))
+    }
+
+    /// Ends for now: everything that is here is durable, for the next attempt. Dropping
+    /// it does the same, and tells nobody when that fails.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn pause(mut self) -> Result<(), BlobError> {
+        let map = std::mem::take(&mut self.map);
+        let paused = self.syncer.take().map_or(Ok(()), |syncer| syncer.finish_with(map));
+        paused.map_err(BlobError::io(&self.path))
     }
 }
 
-fn discard(path: &Path, map_path: &Path) {
-    // What stays behind would only be found wrong again.
-    let _ = fs::remove_file(path);
-    let _ = fs::remove_file(map_path);
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let Some(syncer) = self.syncer.take() {
+            // The next attempt fetches again what is not on the map.
+            let _ = syncer.finish_with(std::mem::take(&mut self.map));
+        }
+    }
 }

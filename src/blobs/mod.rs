@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! blobs/<aa>/<sha512>     a whole blob, read-only; <aa> are the first two digits
+//! blobs/<aa>/<sha512>.pieces    the SHA-256 of each of its pieces, 32 octets each
 //! blobs/sha1/<sha1>       its SHA-512 and size, to find it by image identifier
 //! blobs/partial/<name>    a blob on its way in, and <name>.map, its pieces
 //! ```
@@ -15,14 +16,15 @@ mod export;
 mod hash;
 mod incoming;
 mod place;
+mod syncer;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::BlobError;
 pub use export::export;
-pub use hash::{CHUNK_BYTES, Hasher, hash_file};
-pub use incoming::{Expected, Incoming};
+pub use hash::{CHUNK_BYTES, Hashed, Hasher, hash_file};
+pub use incoming::{Expected, Finished, Incoming};
 
 use std::fs::{self, File};
 use std::io;
@@ -31,10 +33,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::model::{Sha1, Sha512};
+pub use crate::wire::PIECE_BYTES;
+use crate::wire::PieceDigests;
 use place::sync_folder;
 
-/// The unit of transfer and of resumption, in bytes.
-pub const PIECE_BYTES: u64 = 4 * 1024 * 1024;
+/// The ending of the file with the digests of a blob's pieces.
+const PIECES: &str = "pieces";
 
 /// A blob of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -81,6 +85,27 @@ impl Blobs {
         File::open(self.path(sha512))
     }
 
+    /// The digests of a blob's pieces, when they are known here.
+    pub fn pieces(&self, sha512: &Sha512) -> Option<PieceDigests> {
+        let octets = fs::read(self.path(sha512).with_extension(PIECES)).ok()?;
+        let count = self.size(sha512)?.div_ceil(PIECE_BYTES) as usize;
+        PieceDigests::from_octets(&octets).filter(|digests| digests.count() == count)
+    }
+
+    /// The digests of a blob's pieces, read from its bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn digests(&self, blob: &Blob) -> Result<PieceDigests, BlobError> {
+        let path = self.path(&blob.sha512);
+        let mut file = File::open(&path).map_err(BlobError::io(&path))?;
+        let mut hasher = hash::PieceHasher::default();
+        while let Some(chunk) = hash::read_chunk(&mut file).map_err(BlobError::io(&path))? {
+            hasher.update(&chunk);
+        }
+        Ok(hasher.finish())
+    }
+
     /// Where a blob is, or would be.
     pub fn path(&self, sha512: &Sha512) -> PathBuf {
         let name = sha512.to_string();
@@ -118,7 +143,8 @@ impl Blobs {
         use crate::model::Algorithm;
         let path = self.path(&blob.sha512);
         let algorithms = [Algorithm::Sha512, Algorithm::Sha1];
-        let (found, _) = hash_file(&path, &algorithms, progress).map_err(BlobError::io(&path))?;
+        let hashed = hash_file(&path, &algorithms, progress).map_err(BlobError::io(&path))?;
+        let found = hashed.checksums;
         let names = [
             (Algorithm::Sha512, blob.sha512.to_string()),
             (Algorithm::Sha1, blob.sha1.to_string()),
@@ -136,6 +162,8 @@ impl Blobs {
     /// Deletes a blob.
     pub fn remove(&self, blob: &Blob) -> Result<(), BlobError> {
         let (path, index) = (self.path(&blob.sha512), self.sha1_folder());
+        // Not every blob has them.
+        let _ = fs::remove_file(path.with_extension(PIECES));
         fs::remove_file(&path).map_err(BlobError::io(&path))?;
         let index = index.join(blob.sha1.to_string());
         fs::remove_file(&index).map_err(BlobError::io(&index))?;

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::hash::{Hasher, read_chunk};
-use super::{Blob, BlobError, Blobs, Expected};
+use super::hash::{Hasher, PieceHasher, read_chunk};
+use super::{Blob, BlobError, Blobs, Expected, PIECES};
 use crate::model::{Algorithm, Checksums, Sha1, Sha512};
+use crate::wire::PieceDigests;
 
 pub(super) fn add(
     blobs: &Blobs,
@@ -26,9 +27,11 @@ pub(super) fn add(
     require_space(&folder, before.len())?;
     let mut copy = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
     let mut hasher = Hasher::new(&Algorithm::ALL);
+    let mut pieces = PieceHasher::default();
     while let Some(chunk) = read_chunk(&mut file).map_err(BlobError::io(source))? {
         progress(chunk.len() as u64);
         hasher.update(&chunk);
+        pieces.update(&chunk);
         copy.write_all(&chunk).map_err(BlobError::io(copy.path()))?;
     }
     let bytes = hasher.bytes();
@@ -42,7 +45,24 @@ pub(super) fn add(
     }
     copy.as_file().sync_all().map_err(BlobError::io(copy.path()))?;
     let path = copy.into_temp_path();
-    place(blobs, &path, bytes, &checksums)
+    let blob = place(blobs, &path, bytes, &checksums)?;
+    keep_pieces(blobs, &blob.sha512, &pieces.finish())?;
+    Ok(blob)
+}
+
+/// Keeps the digests of a blob's pieces, for peers whose manifest signs them.
+pub(super) fn keep_pieces(
+    blobs: &Blobs,
+    sha512: &Sha512,
+    digests: &PieceDigests,
+) -> Result<(), BlobError> {
+    let path = blobs.path(sha512).with_extension(PIECES);
+    let folder = path.parent().unwrap_or(&blobs.root);
+    let mut file = NamedTempFile::new_in(folder).map_err(BlobError::io(folder))?;
+    file.write_all(&digests.to_octets()).map_err(BlobError::io(&path))?;
+    file.as_file().sync_all().map_err(BlobError::io(&path))?;
+    file.persist(&path).map_err(|error| BlobError::io(&path)(error.error))?;
+    sync_folder(folder)
 }
 
 /// Gives a durable file that matched everything its final name.

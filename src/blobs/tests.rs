@@ -14,17 +14,20 @@ fn expected(image: &[u8]) -> Expected {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image");
     std::fs::write(&path, image).unwrap();
-    let (checksums, bytes) = hash_file(&path, &Algorithm::ALL, |_| {}).unwrap();
+    let Hashed { checksums, bytes, .. } = hash_file(&path, &Algorithm::ALL, |_| {}).unwrap();
     Expected { bytes, checksums }
 }
 
 fn receive(incoming: &mut Incoming, image: &[u8]) {
-    for range in incoming.missing() {
-        for offset in (range.offset..range.offset + range.length).step_by(CHUNK_BYTES) {
-            let end = (offset + CHUNK_BYTES as u64).min(range.offset + range.length);
-            let chunk = image[offset as usize..end as usize].to_vec();
-            incoming.write(offset, &Arc::new(chunk)).unwrap();
-        }
+    for (piece, octets) in (0_u32..).zip(image.chunks(PIECE_BYTES as usize)) {
+        assert!(incoming.take(piece, &Arc::new(octets.to_vec())).unwrap());
+    }
+}
+
+fn placed(incoming: Incoming) -> Blob {
+    match incoming.finish().unwrap() {
+        Finished::Placed(blob) => blob,
+        Finished::Wrong(_, error) => panic!("{error}"),
     }
 }
 
@@ -33,7 +36,7 @@ fn known_checksums_come_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("abc");
     std::fs::write(&path, "abc").unwrap();
-    let (checksums, bytes) = hash_file(&path, &Algorithm::ALL, |_| {}).unwrap();
+    let Hashed { checksums, bytes, .. } = hash_file(&path, &Algorithm::ALL, |_| {}).unwrap();
     assert_eq!(bytes, 3);
     // RFC 1321, FIPS 180-4.
     assert_eq!(checksums.value(Algorithm::Md5), Some("900150983cd24fb0d6963f7d28e17f72"));
@@ -88,19 +91,20 @@ fn a_received_blob_appears_only_when_every_checksum_matched() {
         let mut wrong = expected(&image());
         let digits = "0".repeat(algorithm.digest_bytes() * 2);
         wrong.checksums.insert(Checksum::new(algorithm, &digits).unwrap());
-        let mut incoming = Incoming::begin(&blobs, wrong).unwrap();
+        let mut incoming = Incoming::begin(&blobs, wrong, None).unwrap();
         receive(&mut incoming, &image());
-        let error = incoming.finish().unwrap_err();
+        let Finished::Wrong(mut incoming, error) = incoming.finish().unwrap() else { panic!() };
         assert!(
             matches!(&error, BlobError::Checksum { algorithm: found, .. } if *found == algorithm),
             "{error}"
         );
         assert_eq!(blobs.list().unwrap(), []);
-        assert_eq!(std::fs::read_dir(blobs.partial_folder()).unwrap().count(), 0);
+        incoming.keep(|_| false).unwrap();
+        assert_eq!(incoming.bytes_here(), 0);
     }
-    let mut incoming = Incoming::begin(&blobs, expected(&image())).unwrap();
+    let mut incoming = Incoming::begin(&blobs, expected(&image()), None).unwrap();
     receive(&mut incoming, &image());
-    let blob = incoming.finish().unwrap();
+    let blob = placed(incoming);
     assert_eq!(std::fs::read(blobs.path(&blob.sha512)).unwrap(), image());
 }
 
@@ -110,19 +114,78 @@ fn an_interrupted_transfer_goes_on_where_it_ended() {
     let blobs = Blobs::open(folder.path()).unwrap();
     let image = image();
     {
-        let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
-        // The second piece, and a part of the first.
+        let mut incoming = Incoming::begin(&blobs, expected(&image), None).unwrap();
         let second = PIECE_BYTES as usize..2 * PIECE_BYTES as usize;
-        incoming.write(PIECE_BYTES, &Arc::new(image[second].to_vec())).unwrap();
-        incoming.write(0, &Arc::new(image[..1000].to_vec())).unwrap();
+        incoming.take(1, &Arc::new(image[second].to_vec())).unwrap();
     }
-    let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
-    assert_eq!(incoming.resumed(), PIECE_BYTES);
-    let ranges: Vec<(u64, u64)> =
-        incoming.missing().iter().map(|range| (range.offset, range.length)).collect();
-    assert_eq!(ranges, [(0, PIECE_BYTES), (2 * PIECE_BYTES, 12_345)]);
+    let mut incoming = Incoming::begin(&blobs, expected(&image), None).unwrap();
+    assert_eq!(incoming.here(), [false, true, false]);
+    assert_eq!(incoming.bytes_here(), PIECE_BYTES);
     receive(&mut incoming, &image);
-    incoming.finish().unwrap();
+    placed(incoming);
+}
+
+#[test]
+fn a_piece_that_is_not_as_signed_is_refused_and_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();
+    let image = image();
+    let source = folder.path().join("image");
+    std::fs::write(&source, &image).unwrap();
+    let blob = blobs.add(&source, None, |_| {}).unwrap();
+    let digests = blobs.pieces(&blob.sha512).unwrap();
+    assert_eq!(digests, blobs.digests(&blob).unwrap());
+    blobs.remove(&blob).unwrap();
+    assert_eq!(blobs.pieces(&blob.sha512), None);
+
+    let mut incoming = Incoming::begin(&blobs, expected(&image), Some(digests.clone())).unwrap();
+    let mut wrong = image[..PIECE_BYTES as usize].to_vec();
+    wrong[77] ^= 1;
+    assert!(!incoming.take(0, &Arc::new(wrong)).unwrap());
+    assert_eq!(incoming.here(), [false; 3]);
+    receive(&mut incoming, &image);
+    assert_eq!(incoming.keep_signed().unwrap(), Some(0));
+    let blob = placed(incoming);
+    assert_eq!(blobs.pieces(&blob.sha512), Some(digests));
+}
+
+#[test]
+fn zeros_stay_holes_and_overwrite_what_was_wrong() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(folder.path()).unwrap();
+    let mut image = vec![0; 4 * PIECE_BYTES as usize];
+    image[5_000_000] = 1;
+    let expected = expected(&image);
+    let mut incoming = Incoming::begin(&blobs, expected, None).unwrap();
+    let random = self::image()[..PIECE_BYTES as usize].to_vec();
+    incoming.take(0, &Arc::new(random)).unwrap();
+    incoming.keep(|_| false).unwrap();
+    receive(&mut incoming, &image);
+    let blob = placed(incoming);
+    assert_eq!(std::fs::read(blobs.path(&blob.sha512)).unwrap(), image);
+    let on_disk = std::fs::metadata(blobs.path(&blob.sha512)).unwrap().blocks() * 512;
+    assert!(on_disk < PIECE_BYTES, "{on_disk} bytes");
+}
+
+#[test]
+fn of_a_wrong_blob_single_pieces_can_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(folder.path()).unwrap();
+    let right = image();
+    let mut wrong = right.clone();
+    wrong[..10].fill(0);
+    // Zeros where something else was: not even they may stay.
+    let mut zeros = right.clone();
+    zeros[..PIECE_BYTES as usize].fill(0);
+    let mut incoming = Incoming::begin(&blobs, expected(&zeros), None).unwrap();
+    receive(&mut incoming, &wrong);
+    let Finished::Wrong(mut incoming, _) = incoming.finish().unwrap() else { panic!() };
+    incoming.keep(|piece| piece > 0).unwrap();
+    assert_eq!(incoming.here(), [false, true, true]);
+    receive(&mut incoming, &zeros);
+    let blob = placed(*incoming);
+    assert_eq!(std::fs::read(blobs.path(&blob.sha512)).unwrap(), zeros);
 }
 
 #[test]
@@ -132,7 +195,7 @@ fn what_cannot_fit_is_refused_before_a_byte_is_fetched() {
     let checksum = Checksum::new(Algorithm::Sha1, &"a".repeat(40)).unwrap();
     let checksums: Checksums = [checksum].into_iter().collect();
     let bytes = 1 << 50;
-    let error = Incoming::begin(&blobs, Expected { bytes, checksums }).err().unwrap();
+    let error = Incoming::begin(&blobs, Expected { bytes, checksums }, None).err().unwrap();
     assert!(matches!(error, BlobError::NoSpace { .. }), "{error}");
 }
 
@@ -140,7 +203,7 @@ fn what_cannot_fit_is_refused_before_a_byte_is_fetched() {
 fn two_transfers_of_one_blob_do_not_mix() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(folder.path()).unwrap();
-    let _first = Incoming::begin(&blobs, expected(&image())).unwrap();
-    let second = Incoming::begin(&blobs, expected(&image())).err().unwrap();
+    let _first = Incoming::begin(&blobs, expected(&image()), None).unwrap();
+    let second = Incoming::begin(&blobs, expected(&image()), None).err().unwrap();
     assert!(matches!(second, BlobError::InUse { .. }), "{second}");
 }

@@ -51,12 +51,12 @@ impl Get {
         if common.json {
             return output::json(&image);
         }
-        let from = match image.from {
-            Some(peer) => format!("fetched from {peer}"),
-            None => "already in the store".to_owned(),
-        };
+        let from = if image.from.is_empty() { "already in the store" } else { "fetched" };
         let size = output::bytes(image.bytes);
         output::line(format!("{}: {size}, {from}, verified", image.identifier));
+        for share in &image.from {
+            output::line(format!("  {:>10} from {}", output::bytes(share.bytes), share.from));
+        }
         if let Some(file) = &self.output {
             output::line(format!("written to {}", file.display()));
         }

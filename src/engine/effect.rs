@@ -89,13 +89,18 @@ pub enum Effect {
         /// The blobs it is about.
         names: Vec<BlobName>,
     },
-    /// Fetch a blob's missing bytes from one peer; answered by
+    /// Fetch a blob's missing bytes from all providers; answered by
     /// [`super::Input::FetchEnded`].
     Fetch {
         /// Names the answer.
         fetch: FetchId,
         /// The blob and what it must match.
         wanted: Arc<super::Wanted>,
+    },
+    /// A peer holds a blob that is being fetched.
+    Provide {
+        /// The transfer.
+        fetch: FetchId,
         /// Who said to hold it.
         peer: Peer,
         /// The name that peer serves it under.

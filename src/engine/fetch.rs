@@ -1,10 +1,13 @@
-//! Fetch: finding peers that hold a blob and trying them one after the other.
+//! Fetch: finding peers that hold a blob, and who is told when it is here.
+//!
+//! The transfer itself, from all of them at once, is the node's; it is told of holders as
+//! they answer, and says when it has nobody left.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::limits::{MAX_ASKED_FOR_BLOB, MAX_FETCHES};
-use super::{AskId, CallId, Effect, Engine, FetchId, FetchOutcome, Reply, Wanted};
+use super::limits::{FETCH_PATIENCE, MAX_ASKED_FOR_BLOB, MAX_FETCHES};
+use super::{AskId, CallId, Effect, Engine, FetchId, FetchOutcome, Provider, Reply, Wanted};
 use crate::model::{Peer, Sha512, Timestamp};
 use crate::wire::{BlobName, Request, Response};
 
@@ -16,11 +19,13 @@ struct Search {
     asked: BTreeSet<Peer>,
     /// Peers that have not said whether they hold it.
     silent: BTreeSet<Peer>,
-    /// Peers that hold it and were not tried.
-    holders: VecDeque<(Peer, Sha512)>,
+    /// Peers that hold it and did not fail.
+    holders: BTreeMap<Peer, Sha512>,
     /// The transfer under way.
-    under_way: Option<(FetchId, Peer)>,
-    failures: Vec<(Peer, String)>,
+    under_way: Option<FetchId>,
+    failures: Vec<(Provider, String)>,
+    /// Nobody can send it; given up then, unless somebody comes back.
+    given_up: Option<Timestamp>,
 }
 
 /// All blobs on their way.
@@ -30,8 +35,14 @@ pub(super) struct Fetch {
     asks: BTreeMap<AskId, (BlobName, Peer)>,
 }
 
+impl Fetch {
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.searches.values().filter_map(|search| search.given_up).min()
+    }
+}
+
 impl Engine {
-    pub(super) fn fetch_on_call(&mut self, call: CallId, wanted: Wanted) {
+    pub(super) fn fetch_on_call(&mut self, call: CallId, wanted: Wanted, now: Timestamp) {
         let name = wanted.name();
         if let Some(search) = self.fetch.searches.get_mut(&name) {
             return search.calls.push(call);
@@ -44,16 +55,17 @@ impl Engine {
             calls: vec![call],
             asked: BTreeSet::new(),
             silent: BTreeSet::new(),
-            holders: VecDeque::new(),
+            holders: BTreeMap::new(),
             under_way: None,
             failures: Vec::new(),
+            given_up: None,
         };
         self.fetch.searches.insert(name, search);
         let peers: Vec<Peer> = self.peers.connected().collect();
         for peer in peers {
             self.ask_for_blob(name, peer);
         }
-        self.continue_search(name);
+        self.continue_search(name, now);
     }
 
     /// Drops what waits only for a reply; a transfer goes on, the blob is worth having.
@@ -97,61 +109,105 @@ impl Engine {
                 let held = holdings.iter().find(|held| held.name == name && fits(&held.sha512));
                 match held {
                     Some(held) if held.bytes == search.wanted.bytes => {
-                        search.holders.push_back((peer, held.sha512));
+                        search.holders.insert(peer, held.sha512);
+                        search.failures.retain(|(failed, _)| *failed != Provider::Peer(peer));
+                        if let Some(fetch) = search.under_way {
+                            let sha512 = held.sha512;
+                            self.outbox.push(Effect::Provide { fetch, peer, sha512 });
+                        }
                     }
                     Some(held) => {
                         let reason = format!("holds {} bytes under that name", held.bytes);
-                        search.failures.push((peer, reason));
+                        search.failures.push((Provider::Peer(peer), reason));
                     }
                     None => {}
                 }
             }
-            Ok(Response::Error { text, .. }) => search.failures.push((peer, text)),
+            Ok(Response::Error { text, .. }) => {
+                search.failures.push((Provider::Peer(peer), text));
+            }
             Ok(_) => self.blame(peer, "its answer does not fit the question", now),
-            Err(reason) => search.failures.push((peer, reason)),
+            Err(reason) => search.failures.push((Provider::Peer(peer), reason)),
         }
-        self.continue_search(name);
+        self.continue_search(name, now);
     }
 
-    fn continue_search(&mut self, name: BlobName) {
+    fn continue_search(&mut self, name: BlobName, now: Timestamp) {
         let Some(search) = self.fetch.searches.get_mut(&name) else { return };
         if search.under_way.is_some() {
             return;
         }
-        if let Some((peer, sha512)) = search.holders.pop_front() {
+        if !search.holders.is_empty() {
             let fetch = FetchId(self.ids.next());
-            search.under_way = Some((fetch, peer));
+            search.under_way = Some(fetch);
+            search.given_up = None;
             let wanted = Arc::clone(&search.wanted);
-            self.outbox.push(Effect::Fetch { fetch, wanted, peer, sha512 });
+            self.outbox.push(Effect::Fetch { fetch, wanted });
+            for (peer, sha512) in &search.holders {
+                let (peer, sha512) = (*peer, *sha512);
+                self.outbox.push(Effect::Provide { fetch, peer, sha512 });
+            }
         } else if search.silent.is_empty() {
-            let Some(search) = self.fetch.searches.remove(&name) else { return };
-            let asked = search.asked.len();
-            for call in search.calls {
-                let failures = search.failures.clone();
-                self.reply(call, Reply::NoProvider { asked, failures });
+            // A line that broke is often back in a moment.
+            let patience = if search.failures.is_empty() { now } else { now.plus(FETCH_PATIENCE) };
+            let given_up = *search.given_up.get_or_insert(patience);
+            if given_up <= now {
+                self.give_up(name);
             }
         }
     }
 
-    pub(super) fn fetch_ended(&mut self, fetch: FetchId, outcome: FetchOutcome) {
-        let under_way = |search: &Search| search.under_way.filter(|(id, _)| *id == fetch);
-        let found = self
-            .fetch
-            .searches
-            .iter()
-            .find_map(|(name, search)| under_way(search).map(|(_, peer)| (*name, peer)));
-        let Some((name, peer)) = found else { return };
-        let reply = match outcome {
-            FetchOutcome::Complete => Reply::Fetched { peer },
-            FetchOutcome::Failed { reason } => Reply::Failed { reason },
-            FetchOutcome::PeerFailed { reason } => {
+    fn give_up(&mut self, name: BlobName) {
+        let Some(search) = self.fetch.searches.remove(&name) else { return };
+        let asked = search.asked.len();
+        for call in search.calls {
+            let failures = search.failures.clone();
+            self.reply(call, Reply::NoProvider { asked, failures });
+        }
+    }
+
+    pub(super) fn give_up_fetches(&mut self, now: Timestamp) {
+        let is_due = |search: &Search| search.given_up.is_some_and(|due| due <= now);
+        let due = self.fetch.searches.iter().filter(|(_, search)| is_due(search));
+        let due: Vec<BlobName> = due.map(|(name, _)| *name).collect();
+        for name in due {
+            self.give_up(name);
+        }
+    }
+
+    /// A peer that left is asked again when it comes back.
+    pub(super) fn blob_peer_left(&mut self, peer: Peer) {
+        for search in self.fetch.searches.values_mut() {
+            search.asked.remove(&peer);
+            search.holders.remove(&peer);
+        }
+    }
+
+    pub(super) fn fetch_ended(&mut self, fetch: FetchId, outcome: FetchOutcome, now: Timestamp) {
+        let mut searches = self.fetch.searches.iter();
+        let found = searches.find(|(_, search)| search.under_way == Some(fetch));
+        let Some(name) = found.map(|(name, _)| *name) else { return };
+        let (reply, blamed) = match outcome {
+            FetchOutcome::Complete { shares, blamed } => (Some(Reply::Fetched { shares }), blamed),
+            FetchOutcome::Failed { reason, blamed } => (Some(Reply::Failed { reason }), blamed),
+            FetchOutcome::Starved { failures, blamed } => {
                 if let Some(search) = self.fetch.searches.get_mut(&name) {
                     search.under_way = None;
-                    search.failures.push((peer, reason));
+                    for (provider, reason) in failures {
+                        if let Provider::Peer(peer) = &provider {
+                            search.holders.remove(peer);
+                        }
+                        search.failures.retain(|(failed, _)| *failed != provider);
+                        search.failures.push((provider, reason));
+                    }
                 }
-                return self.continue_search(name);
+                (None, blamed)
             }
         };
+        for (peer, reason) in blamed {
+            self.blame(peer, &format!("it sent wrong bytes of an image: {reason}"), now);
+        }
+        let Some(reply) = reply else { return self.continue_search(name, now) };
         let calls = self.fetch.searches.remove(&name).map(|search| search.calls);
         for call in calls.unwrap_or_default() {
             self.reply(call, reply.clone());

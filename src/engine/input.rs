@@ -1,11 +1,14 @@
 //! What happens to the engine.
 
+use std::fmt;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, SyncReport, WriteId,
 };
-use crate::manifest::{Trust, Verified};
+use crate::manifest::{PieceList, Trust, Verified};
 use crate::membership::{Membership, Proven};
 use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256};
 use crate::policy::{Policy, Verdict};
@@ -160,7 +163,7 @@ pub enum Input {
         /// The documents found, in the order asked.
         documents: Vec<(ContentId, Arc<[u8]>)>,
     },
-    /// A transfer from one peer ended.
+    /// A transfer ended.
     FetchEnded {
         /// The [`super::Effect::Fetch`] it answers.
         fetch: FetchId,
@@ -201,6 +204,10 @@ pub struct Wanted {
     pub bytes: u64,
     /// Its checksums; every one is verified.
     pub checksums: Checksums,
+    /// Its pieces, where the manifest signs them.
+    pub pieces: Option<PieceList>,
+    /// Where else than at peers it may be had.
+    pub locations: Vec<String>,
 }
 
 impl Wanted {
@@ -213,20 +220,57 @@ impl Wanted {
     }
 }
 
-/// How a transfer from one peer ended.
+/// Who has a blob.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    /// A peer.
+    Peer(Peer),
+    /// A location of the manifest.
+    Url(String),
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Provider::Peer(peer) => write!(f, "{peer}"),
+            Provider::Url(url) => write!(f, "{url}"),
+        }
+    }
+}
+
+/// What a provider brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Who.
+    pub from: Provider,
+    /// How much.
+    pub bytes: u64,
+}
+
+/// How a transfer ended. Each names the peers that sent wrong bytes, and what was wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchOutcome {
     /// The blob is in the store, verified.
-    Complete,
-    /// The peer failed, lied or left: another may do better.
-    PeerFailed {
-        /// What happened.
-        reason: String,
+    Complete {
+        /// What each provider brought.
+        shares: Vec<Share>,
+        /// Who lied.
+        blamed: Vec<(Peer, String)>,
+    },
+    /// Every provider failed, lied or left: others may do better.
+    Starved {
+        /// What happened to each.
+        failures: Vec<(Provider, String)>,
+        /// Who lied.
+        blamed: Vec<(Peer, String)>,
     },
     /// This node cannot take the blob, for instance because the disk is full.
     Failed {
         /// What happened and what to do.
         reason: String,
+        /// Who lied.
+        blamed: Vec<(Peer, String)>,
     },
 }
 
@@ -270,15 +314,15 @@ pub enum Reply {
     Synced(Vec<SyncReport>),
     /// The blob is in the store, verified.
     Fetched {
-        /// The peer that sent it.
-        peer: Peer,
+        /// What each provider brought.
+        shares: Vec<Share>,
     },
     /// No peer that can be reached holds the blob.
     NoProvider {
         /// How many peers were asked.
         asked: usize,
         /// What went wrong with those that held it.
-        failures: Vec<(Peer, String)>,
+        failures: Vec<(Provider, String)>,
     },
     /// The node could not do it.
     Failed {

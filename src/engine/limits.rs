@@ -171,6 +171,10 @@ pub(super) const BANISHMENT: Duration = Duration::from_secs(10 * 60);
 /// Peers asked whether they hold a blob.
 pub(super) const MAX_ASKED_FOR_BLOB: usize = 32;
 
+/// How long a blob that nobody can send any more is waited for: a site that restarts, a
+/// line that broke.
+pub(super) const FETCH_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Blobs fetched at once.
 pub(super) const MAX_FETCHES: usize = 16;
 

@@ -21,6 +21,7 @@ mod pending;
 mod queue;
 mod rates;
 mod rejudge;
+mod schedule;
 mod serve;
 mod settle;
 mod sync;
@@ -33,8 +34,9 @@ pub use catalogue::{Known, Standing};
 pub use door::{DoorStart, Member};
 pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
-pub use input::{FetchOutcome, Input, Reply, Rules, Wanted};
+pub use input::{FetchOutcome, Input, Provider, Reply, Rules, Share, Wanted};
 pub use pending::Pending;
+pub use schedule::{ProviderId, Schedule};
 pub use sync::{Change, ChangeKind, SyncReport};
 
 use std::collections::BTreeMap;
@@ -162,7 +164,7 @@ impl Engine {
         match input {
             Input::Publish { call, document } => self.publish(call, document, now),
             Input::Sync { call, peer } => self.sync_on_call(call, peer, now),
-            Input::Fetch { call, wanted } => self.fetch_on_call(call, wanted),
+            Input::Fetch { call, wanted } => self.fetch_on_call(call, wanted, now),
             Input::Hangup { call } => self.hang_up(call),
             Input::Heard { peer, gossip, document } => self.heard(peer, gossip, document, now),
             Input::Connected { peer } => self.connected(peer, now),
@@ -187,7 +189,7 @@ impl Engine {
             Input::Verified { job, outcome, anchors } => self.verified(job, outcome, anchors, now),
             Input::Stored { write, result } => self.stored(write, result, now),
             Input::Loaded { load, documents } => self.loaded(load, documents),
-            Input::FetchEnded { fetch, outcome } => self.fetch_ended(fetch, outcome),
+            Input::FetchEnded { fetch, outcome } => self.fetch_ended(fetch, outcome, now),
             Input::RulesChanged(rules) => self.rules_changed(rules, now),
             Input::Tick => {}
         }
@@ -200,7 +202,8 @@ impl Engine {
     pub fn deadline(&self) -> Option<Timestamp> {
         let (admission, rejudge) = (self.admission.deadline(), self.rejudge.deadline());
         let door = self.door.as_ref().and_then(door::Door::deadline);
-        let others = [self.sync.deadline(), self.peers.deadline(), rejudge, door];
+        let fetch = self.fetch.deadline();
+        let others = [self.sync.deadline(), self.peers.deadline(), rejudge, door, fetch];
         others.into_iter().chain([admission]).flatten().min()
     }
 
@@ -256,6 +259,7 @@ impl Engine {
         self.continue_rejudging(now);
         self.pump_sync(now);
         self.tick_door(now);
+        self.give_up_fetches(now);
         self.dial_due(now);
     }
 

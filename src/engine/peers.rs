@@ -238,6 +238,7 @@ impl Engine {
                 self.peers.dial_failed(peer, now, &mut self.random);
             }
         }
+        self.blob_peer_left(peer);
         self.end_session(peer, Some("the connection closed".to_owned()), now);
     }
 

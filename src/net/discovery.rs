@@ -3,6 +3,7 @@
 //! Kademlia under the federation's own protocol name, for addresses only: nobody
 //! can leave records here. What it finds is hearsay until the peer itself answers.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use libp2p::core::multiaddr::Protocol;
@@ -14,8 +15,8 @@ use super::identity::{peer_id, peer_of};
 use super::swarm::Task;
 use crate::model::{Address, Peer};
 
-/// Between looks at a random part of the federation: in a large one each finds
-/// twenty sites more.
+/// Between looks at a random part of the federation: in a large one each finds some
+/// sites more.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Up to here whoever a search meets stays connected, and is a reason to look around
@@ -26,6 +27,9 @@ pub(super) const FEW_MEMBERS: usize = 20;
 
 /// Addresses taken from one peer.
 const MAX_ADDRESSES: usize = 16;
+
+/// Sites that a search ends with. Each has to answer, so a search dials about so many.
+const FOUND: NonZeroUsize = NonZeroUsize::new(8).expect("eight is not zero");
 
 /// Longest search.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,6 +48,7 @@ pub(super) fn behaviour(own: PeerId, protocol: &StreamProtocol) -> kad::Behaviou
     let mut config = kad::Config::new(protocol.clone());
     config
         .set_query_timeout(SEARCH_TIMEOUT)
+        .set_replication_factor(FOUND)
         // Left to itself it dials an old acquaintance for each new one that finds no
         // room, which brings that one a new acquaintance, and so on: hundreds of sites
         // kept each other busy so.

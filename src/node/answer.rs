@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::live::Progress;
+use crate::engine::Share;
 use crate::engine::timeline::Status;
 use crate::engine::{Stats, SyncReport};
 use crate::manifest::{Manifest, Signer};
@@ -218,8 +219,8 @@ pub struct ImageView {
     pub bytes: u64,
     /// Who vouches for it, and was believed.
     pub endorser: String,
-    /// The peer it was fetched from; none when it was already here.
-    pub from: Option<Peer>,
+    /// What each provider brought; nothing when it was already here.
+    pub from: Vec<Share>,
 }
 
 /// Every rule that decides about an image's entries.

@@ -5,15 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{Share, Wanted};
 use crate::model::{Identifier, Peer, Timestamp};
 
 /// How far a transfer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Bytes that have arrived.
     pub done: u64,
     /// Bytes in all.
     pub total: u64,
+    /// What each provider has brought.
+    pub shares: Vec<Share>,
 }
 
 /// State that the run loop and its jobs share with whoever asks.
@@ -27,8 +30,9 @@ struct State {
 }
 
 impl Live {
-    pub(super) fn set_progress(&self, image: Identifier, progress: Progress) {
-        self.lock().transfers.insert(image, progress);
+    pub(super) fn set_progress(&self, wanted: &Wanted, done: u64, shares: Vec<Share>) {
+        let progress = Progress { done, total: wanted.bytes, shares };
+        self.lock().transfers.insert(wanted.identifier, progress);
     }
 
     pub(super) fn end_transfer(&self, image: &Identifier) {
@@ -36,7 +40,7 @@ impl Live {
     }
 
     pub(super) fn progress(&self, image: &Identifier) -> Option<Progress> {
-        self.lock().transfers.get(image).copied()
+        self.lock().transfers.get(image).cloned()
     }
 
     pub(super) fn set_reconciled(&self, reconciled: Vec<(Peer, Timestamp)>) {

@@ -16,10 +16,11 @@ use super::transfer::Transfer;
 use super::verifiers::{Unverified, Verifiers};
 use super::writer::{self, Order};
 use crate::engine::{
-    Alert, AskId, CallId, Effect, Engine, GossipId, Input, KnockId, QuestionId, Reply,
+    Alert, AskId, CallId, Effect, Engine, FetchId, GossipId, Input, KnockId, QuestionId, Reply,
+    Share, Wanted,
 };
 use crate::home::{Federation, Home};
-use crate::model::{Address, Peer, Timestamp};
+use crate::model::{Address, Peer, Sha512, Timestamp};
 use crate::net::{Event, Identity, Net};
 use crate::wire::Gossip;
 
@@ -69,6 +70,8 @@ pub(super) struct RunLoop {
     /// True when only members come in.
     pub(super) is_closed: bool,
     pending: BTreeMap<CallId, Pending>,
+    /// Where transfers hear of peers that hold what they fetch.
+    holders: BTreeMap<FetchId, mpsc::UnboundedSender<(Peer, Sha512)>>,
     calls: u64,
     pub(super) listening: Vec<Address>,
     alerts: VecDeque<String>,
@@ -104,6 +107,7 @@ impl RunLoop {
             identity,
             is_closed,
             pending: BTreeMap::new(),
+            holders: BTreeMap::new(),
             calls: 0,
             listening: Vec::new(),
             alerts: VecDeque::new(),
@@ -186,17 +190,29 @@ impl RunLoop {
             Effect::AnswerHoldings { question, names } => {
                 self.jobs.answer_holdings(self.net.clone(), question.0, names);
             }
-            Effect::Fetch { fetch, wanted, peer, sha512 } => {
-                let blobs = self.jobs.catalogue.blobs().clone();
-                let live = self.jobs.catalogue.live.clone();
-                let streams = self.net.blob_streams().clone();
-                self.jobs.fetch(fetch, Transfer { blobs, streams, live, wanted, peer, sha512 });
+            Effect::Fetch { fetch, wanted } => self.start_transfer(fetch, wanted),
+            Effect::Provide { fetch, peer, sha512 } => {
+                if let Some(holders) = self.holders.get(&fetch) {
+                    // A transfer that has just ended needs nobody.
+                    let _ = holders.send((peer, sha512));
+                }
             }
             Effect::Dial { peer, addresses } => self.net.dial(peer, addresses).await,
             Effect::Disconnect { peer } => self.net.disconnect(peer).await,
             Effect::Reply { call, reply } => self.reply(call, reply),
             Effect::Alert(alert) => self.alert(&alert),
         }
+    }
+
+    fn start_transfer(&mut self, fetch: FetchId, wanted: Arc<Wanted>) {
+        // Transfers that ended need no more holders.
+        self.holders.retain(|_, holders| !holders.is_closed());
+        let (sender, holders) = mpsc::unbounded_channel();
+        self.holders.insert(fetch, sender);
+        let blobs = self.jobs.catalogue.blobs().clone();
+        let live = self.jobs.catalogue.live.clone();
+        let streams = self.net.blob_streams().clone();
+        self.jobs.fetch(fetch, Transfer { blobs, streams, live, wanted, holders });
     }
 
     async fn happened(&mut self, event: Event) {
@@ -349,14 +365,14 @@ impl RunLoop {
                 failed(FailureKind::Unreachable, message.to_owned())
             }
             Reply::Synced(reports) => Answer::Synced(reports),
-            Reply::Fetched { peer } => match allowed.and_then(|a| self.got(&a, peer)) {
+            Reply::Fetched { shares } => match allowed.and_then(|a| self.got(&a, shares)) {
                 Some(image) => Answer::Got(image),
                 None => failed(FailureKind::Failed, "the image vanished after it came".to_owned()),
             },
             Reply::NoProvider { asked, failures } => {
                 let mut message = format!("none of {asked} connected peers could send the image");
-                for (peer, reason) in failures {
-                    message.push_str(&format!("\n  {peer}: {reason}"));
+                for (provider, reason) in failures {
+                    message.push_str(&format!("\n  {provider}: {reason}"));
                 }
                 failed(FailureKind::Unreachable, message)
             }
@@ -368,9 +384,9 @@ impl RunLoop {
         let _ = sender.send(answer);
     }
 
-    fn got(&self, allowed: &Allowed, peer: Peer) -> Option<ImageView> {
+    fn got(&self, allowed: &Allowed, shares: Vec<Share>) -> Option<ImageView> {
         let image = self.jobs.catalogue.stored(allowed)?;
-        Some(ImageView { from: Some(peer), ..image })
+        Some(ImageView { from: shares, ..image })
     }
 
     fn alert(&mut self, alert: &Alert) {

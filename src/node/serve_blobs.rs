@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::transfer::{read_header, write_header};
 use crate::blobs::{Blobs, CHUNK_BYTES};
-use crate::model::Peer;
+use crate::model::{Peer, Sha512};
 use crate::net::BlobStream;
-use crate::wire::{BlobReply, BlobRequest, MAX_RANGES, decode, encode};
+use crate::wire::{BlobAsk, BlobReply, BlobRequest, ByteRange, MAX_RANGES, decode, encode};
 
 /// Transfers served at once. Each holds two megabytes and a file.
 const MAX_SERVED: usize = 16;
@@ -90,13 +90,19 @@ async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
     let Some(bytes) = blobs.size(&request.sha512) else {
         return write_header(stream, &encode(&BlobReply::NotFound)).await;
     };
-    let inside = |offset: u64, length: u64| {
-        length > 0 && offset.checked_add(length).is_some_and(|end| end <= bytes)
+    let inside = |range: &ByteRange| {
+        let end = range.offset.checked_add(range.length);
+        range.length > 0 && end.is_some_and(|end| end <= bytes)
     };
-    let ranges = &request.ranges;
-    if ranges.len() > MAX_RANGES || !ranges.iter().all(|r| inside(r.offset, r.length)) {
-        return refuse(stream, "a range does not lie within the blob".to_owned()).await;
-    }
+    let ranges = match &request.ask {
+        BlobAsk::Ranges(ranges) if ranges.len() <= MAX_RANGES && ranges.iter().all(inside) => {
+            ranges
+        }
+        BlobAsk::Ranges(_) => {
+            return refuse(stream, "a range does not lie within the blob".to_owned()).await;
+        }
+        BlobAsk::Pieces => return serve_pieces(blobs, &request.sha512, bytes, stream).await,
+    };
     let file = blobs.read(&request.sha512).map_err(|error| error.to_string())?;
     let mut file = tokio::fs::File::from_std(file);
     file.set_max_buf_size(CHUNK_BYTES);
@@ -119,6 +125,26 @@ async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
         }
     }
     stream.flush().await.map_err(|error| error.to_string())
+}
+
+async fn serve_pieces(
+    blobs: &Blobs,
+    sha512: &Sha512,
+    bytes: u64,
+    stream: &mut BlobStream,
+) -> Result<(), String> {
+    let Some(digests) = blobs.pieces(sha512) else {
+        return write_header(stream, &encode(&BlobReply::NotFound)).await;
+    };
+    write_header(stream, &encode(&BlobReply::Found { bytes })).await?;
+    let write = async {
+        stream.write_all(&digests.to_octets()).await?;
+        stream.flush().await
+    };
+    timeout(STALL, write)
+        .await
+        .map_err(|_| "the peer takes nothing".to_owned())?
+        .map_err(|error| error.to_string())
 }
 
 async fn refuse(stream: &mut BlobStream, text: String) -> Result<(), String> {

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Sha512;
+use crate::model::{Sha256, Sha512};
 
 /// Largest header either way, in bytes.
 pub const MAX_BLOB_HEADER_BYTES: usize = 4096;
@@ -11,13 +11,64 @@ pub const MAX_BLOB_HEADER_BYTES: usize = 4096;
 /// Ranges in one request.
 pub const MAX_RANGES: usize = 64;
 
+/// The unit of transfer, of verification and of resumption, in bytes.
+pub const PIECE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Asks for parts of a blob on a fresh stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobRequest {
     /// The blob.
     pub sha512: Sha512,
-    /// Which bytes, at most [`MAX_RANGES`] ranges.
-    pub ranges: Vec<ByteRange>,
+    /// What of it.
+    pub ask: BlobAsk,
+}
+
+/// What of a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlobAsk {
+    /// These bytes, at most [`MAX_RANGES`] ranges.
+    Ranges(Vec<ByteRange>),
+    /// The SHA-256 of every piece, one after the other: 32 bytes each.
+    Pieces,
+}
+
+/// The SHA-256 of every piece of a blob, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PieceDigests(Vec<Sha256>);
+
+impl PieceDigests {
+    /// These digests.
+    pub fn new(digests: Vec<Sha256>) -> PieceDigests {
+        PieceDigests(digests)
+    }
+
+    /// Reads them as they are sent and kept: 32 octets each.
+    pub fn from_octets(octets: &[u8]) -> Option<PieceDigests> {
+        let (digests, rest) = octets.as_chunks::<32>();
+        let digests = digests.iter().copied().map(Sha256::from_bytes).collect();
+        rest.is_empty().then_some(PieceDigests(digests))
+    }
+
+    /// As they are sent and kept.
+    pub fn to_octets(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|digest| *digest.as_bytes()).collect()
+    }
+
+    /// What a manifest signs.
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(&self.to_octets())
+    }
+
+    /// The digest of a piece.
+    pub fn get(&self, piece: u32) -> Option<Sha256> {
+        self.0.get(piece as usize).copied()
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// `length` bytes from `offset`.
@@ -33,7 +84,7 @@ pub struct ByteRange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlobReply {
-    /// The bytes follow.
+    /// What was asked for follows.
     Found {
         /// Size of the whole blob.
         bytes: u64,

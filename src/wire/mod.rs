@@ -13,7 +13,10 @@ mod record;
 mod sync;
 mod ticket;
 
-pub use blob::{BlobReply, BlobRequest, ByteRange, MAX_BLOB_HEADER_BYTES, MAX_RANGES};
+pub use blob::{
+    BlobAsk, BlobReply, BlobRequest, ByteRange, MAX_BLOB_HEADER_BYTES, MAX_RANGES, PIECE_BYTES,
+    PieceDigests,
+};
 pub use bundle::{
     BUNDLE_DATA_BYTES, BadBundle, BundleFrame, begin_bundle, open_bundle, read_frame, write_frame,
 };

@@ -340,9 +340,10 @@ impl Site {
             }
             Effect::Fetch { fetch, .. } => {
                 let reason = "simulated sites have no blobs".to_owned();
-                let outcome = FetchOutcome::Failed { reason };
+                let outcome = FetchOutcome::Failed { reason, blamed: Vec::new() };
                 self.plan(Instant::now(), Job::Input(Input::FetchEnded { fetch, outcome }));
             }
+            Effect::Provide { .. } => {}
             Effect::Dial { peer, addresses } => self.net.dial(peer, addresses).await,
             Effect::Disconnect { peer } => self.net.disconnect(peer).await,
             Effect::Reply { reply: Reply::Published { id, .. }, .. } => {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::super::progress::bytes_bar;
 use super::super::{Common, Exit, ask, output};
 use super::export::stored;
-use crate::blobs::{Blobs, Expected, Incoming};
+use crate::blobs::{Blobs, Expected, Finished, Incoming, PIECE_BYTES};
 use crate::home::Home;
 use crate::manifest::Verifier;
 use crate::node::{Answer, Call};
@@ -122,7 +122,10 @@ struct Reader {
 /// An image whose bytes are being read.
 struct Image {
     incoming: Incoming,
-    offset: u64,
+    bytes: u64,
+    /// The piece that is being read, and what of it was read.
+    piece: u32,
+    octets: Vec<u8>,
     bar: ProgressBar,
 }
 
@@ -181,21 +184,32 @@ impl Reader {
             return Ok(());
         }
         let expected = Expected { bytes, checksums: manifest.checksums.clone() };
-        let incoming = Incoming::begin(&self.blobs, expected)?;
-        self.image = Some(Image { incoming, offset: 0, bar: bytes_bar(bytes, "image") });
+        let incoming = Incoming::begin(&self.blobs, expected, None)?;
+        let bar = bytes_bar(bytes, "image");
+        self.image = Some(Image { incoming, bytes, piece: 0, octets: Vec::new(), bar });
         Ok(())
     }
 
+    /// Takes the next bytes of an image, piece by piece.
     fn data(&mut self, data: Vec<u8>) -> Result<(), Exit> {
         let Some(image) = &mut self.image else { return Ok(()) };
-        let (offset, length) = (image.offset, data.len() as u64);
-        image.offset += length;
-        image.bar.inc(length);
-        // Pieces of an earlier import are there already.
-        let missing = image.incoming.missing();
-        if missing.iter().any(|range| (range.offset..range.offset + range.length).contains(&offset))
-        {
-            image.incoming.write(offset, &Arc::new(data))?;
+        image.bar.inc(data.len() as u64);
+        let mut data = data.as_slice();
+        while !data.is_empty() {
+            let begin = u64::from(image.piece) * PIECE_BYTES;
+            let length = PIECE_BYTES.min(image.bytes.saturating_sub(begin)) as usize;
+            if length == 0 {
+                // More than its manifest says: the checksums tell.
+                return Ok(());
+            }
+            let (here, rest) = data.split_at(data.len().min(length - image.octets.len()));
+            image.octets.extend_from_slice(here);
+            data = rest;
+            if image.octets.len() == length {
+                let octets = Arc::new(std::mem::take(&mut image.octets));
+                image.incoming.take(image.piece, &octets)?;
+                image.piece += 1;
+            }
         }
         Ok(())
     }
@@ -203,14 +217,11 @@ impl Reader {
     fn end_image(&mut self) -> Result<(), Exit> {
         let Some(image) = self.image.take() else { return Ok(()) };
         image.bar.finish_and_clear();
-        match image.incoming.finish() {
-            Ok(_) => self.report.images += 1,
-            Err(error) => {
-                let exit = Exit::from(error);
-                if exit.code != Exit::NOT_VERIFIED {
-                    return Err(exit);
-                }
-                self.report.unverified(exit.message);
+        match image.incoming.finish()? {
+            Finished::Placed(_) => self.report.images += 1,
+            Finished::Wrong(mut incoming, error) => {
+                incoming.keep(|_| false)?;
+                self.report.unverified(error.to_string());
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::Exit;
+use crate::blobs::Hashed;
 use crate::manifest::pki::SigningKey;
 use crate::manifest::pki::authority::{Authority, KeyKind};
 use crate::manifest::{Details, Draft, Signed, SigningStyle, deprecate};
@@ -64,10 +65,11 @@ impl Endorser {
     pub(super) fn sign(
         &self,
         title: &str,
-        checksums: Checksums,
-        bytes: u64,
+        image: Hashed,
         created: Timestamp,
     ) -> Result<Signed, Exit> {
+        let pieces = Some(image.piece_list());
+        let Hashed { checksums, bytes, .. } = image;
         let sha1 = checksums.sha1().ok_or_else(|| failed("no SHA-1"))?;
         let details = Details {
             image_type: "base".to_owned(),
@@ -80,7 +82,7 @@ impl Endorser {
             ..Details::default()
         };
         let identifier = Identifier::from_sha1(sha1);
-        let draft = Draft { identifier, bytes, checksums, details, pieces: None };
+        let draft = Draft { identifier, bytes, checksums, details, pieces };
         draft.sign(&self.key, None, created, SigningStyle::Modern).map_err(failed)
     }
 

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use super::super::{Exit, checksum, output};
 use super::site::Site;
 use super::{Stage, Teller};
-use crate::blobs::export;
+use crate::blobs::{Hashed, export};
 use crate::engine::timeline::Status;
 use crate::manifest::Signed;
-use crate::model::{Algorithm, ContentId, Timestamp};
+use crate::model::{Algorithm, ContentId, Sha256, Timestamp};
 use crate::node::{Answer, Call, ImageName, JudgedEntry, Query, StatusFilter};
-use crate::wire::Ticket;
+use crate::wire::{PieceDigests, Ticket};
 
 pub(super) fn tell(stage: &mut Stage, teller: &mut Teller) -> Result<(), Exit> {
     begin(stage, teller).map_err(|exit| broken("sites", exit))?;
@@ -114,12 +114,12 @@ fn fill(stage: &mut Stage, teller: &mut Teller) -> Result<(), Exit> {
 
 fn publish(stage: &mut Stage, teller: &mut Teller) -> Result<Signed, Exit> {
     let started = Instant::now();
-    let (checksums, bytes) = checksum::of_file(&stage.image, &Algorithm::ALL)?;
+    let hashed = checksum::of_file(&stage.image, &Algorithm::ALL)?;
     let took = started.elapsed();
-    teller.tell("built", format!("four checksums of the image: {}", rate(bytes, took)));
+    teller.tell("built", format!("four checksums of the image: {}", rate(hashed.bytes, took)));
 
     let started = Instant::now();
-    let signed = stage.jane.sign("The demonstration's image", checksums, bytes, output::now())?;
+    let signed = stage.jane.sign("The demonstration's image", hashed, output::now())?;
     let signer = signed.verified().signer();
     let what = format!(
         "{} by {} with {} ({})",
@@ -173,12 +173,12 @@ fn fetched(stage: &mut Stage, teller: &mut Teller, image: ImageName) -> Result<(
         other => return Err(Exit::failed(format!("not fetched: {other:?}"))),
     };
     let took = started.elapsed();
-    ensure(got.from.is_some(), "athens did not fetch it from a peer")?;
+    ensure(!got.from.is_empty(), "athens did not fetch it from a peer")?;
     let copy = stage.folder.join("copy.raw");
     let blobs = crate::blobs::Blobs::open(&stage.athens.home().blobs_path())?;
     export(&blobs, &got.sha512, &copy)?;
-    let (original, _) = checksum::of_file(&stage.image, &[Algorithm::Sha512])?;
-    let (copied, _) = checksum::of_file(&copy, &[Algorithm::Sha512])?;
+    let original = checksum::of_file(&stage.image, &[Algorithm::Sha512])?.checksums;
+    let copied = checksum::of_file(&copy, &[Algorithm::Sha512])?.checksums;
     ensure(original == copied, "athens' copy differs from the image")?;
     let what = format!("at athens from orsay, every checksum verified: {}", rate(got.bytes, took));
     teller.tell("fetched", what);
@@ -250,8 +250,9 @@ fn caught_up(stage: &mut Stage, teller: &mut Teller) -> Result<(), Exit> {
     let sha1 = crate::model::Sha1::from_bytes([42; 20]);
     let checksum = crate::model::Checksum::new(Algorithm::Sha1, &sha1.to_string());
     let checksum = checksum.map_err(|error| Exit::failed(error.to_string()))?;
-    let checksums = [checksum].into_iter().collect();
-    let missed = stage.others.sign("Published meanwhile", checksums, 1, output::now())?;
+    let pieces = PieceDigests::new(vec![Sha256::of(&[0])]);
+    let image = Hashed { checksums: [checksum].into_iter().collect(), bytes: 1, pieces };
+    let missed = stage.others.sign("Published meanwhile", image, output::now())?;
     let id = publish_document(&stage.orsay, &missed)?;
     let took = stage.athens.start()?;
     let waited = await_document(&mut stage.athens, id)?;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::super::{Common, Exit, checksum, output};
 use super::write_file;
+use crate::blobs::Hashed;
 use crate::manifest::{Details, Draft};
 use crate::model::{Algorithm, Identifier, Timestamp};
 
@@ -81,6 +82,9 @@ pub(super) struct Build {
     /// Leave the SHA-512 out
     #[arg(long)]
     no_sha512: bool,
+    /// Leave out what lets each piece of the image be checked as it arrives
+    #[arg(long)]
+    no_pieces: bool,
     /// Write the manifest to this file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -96,7 +100,9 @@ impl Build {
                 self.image.display()
             )));
         }
-        let (checksums, bytes) = checksum::of_file(&self.image, &self.algorithms())?;
+        let hashed = checksum::of_file(&self.image, &self.algorithms())?;
+        let pieces = (!self.no_pieces).then(|| hashed.piece_list());
+        let Hashed { checksums, bytes, .. } = hashed;
         let sha1 = checksums.sha1().ok_or_else(|| Exit::failed("no SHA-1 was computed"))?;
         let now = output::now();
         let target = self.output.clone().unwrap_or_else(|| self.default_name());
@@ -105,7 +111,7 @@ impl Build {
             bytes,
             checksums,
             details: self.details(now),
-            pieces: None,
+            pieces,
         };
         let text = draft.to_xml().map_err(|error| Exit::new(Exit::USAGE, error.to_string()))?;
         write_file(&target, text.as_bytes())?;

@@ -36,9 +36,15 @@ impl Catalogue {
         for (entry, judged) in self.judge_all(entries, stale, now)? {
             if judged.verdict.is_allowed() {
                 let manifest = entry.manifest;
-                let (bytes, checksums) = (manifest.bytes, manifest.checksums);
+                let wanted = Wanted {
+                    identifier,
+                    bytes: manifest.bytes,
+                    checksums: manifest.checksums,
+                    pieces: manifest.pieces,
+                    locations: manifest.details.locations,
+                };
                 let endorser = manifest.endorsement.email;
-                return Ok(Allowed { wanted: Wanted { identifier, bytes, checksums }, endorser });
+                return Ok(Allowed { wanted, endorser });
             }
             // What a newer entry of the same endorser replaces is no reason.
             if judged.status != Some(Status::Superseded) {
@@ -72,7 +78,7 @@ impl Catalogue {
 
     /// The blob of an allowed image, when it is here.
     pub(in crate::node) fn stored(&self, allowed: &Allowed) -> Option<ImageView> {
-        let Wanted { identifier, bytes, checksums } = &allowed.wanted;
+        let Wanted { identifier, bytes, checksums, .. } = &allowed.wanted;
         let blob = self.blobs.by_sha1(&identifier.sha1())?;
         // SHA-1 alone is never enough when the manifest has more.
         let named = checksums.sha512().is_none_or(|sha512| sha512 == blob.sha512);
@@ -81,7 +87,7 @@ impl Catalogue {
             sha512: blob.sha512,
             bytes: blob.bytes,
             endorser: allowed.endorser.to_string(),
-            from: None,
+            from: Vec::new(),
         })
     }
 

@@ -1,0 +1,139 @@
+//! A round: all providers that may take part bring what is missing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::keeper::{self, Brought, Kept};
+use super::shared::Shared;
+use super::sources::Sources;
+use super::{Transfer, died};
+use crate::blobs::{BlobError, Incoming};
+use crate::engine::{ProviderId, Schedule};
+
+/// Pieces between the providers and the disk.
+const WAITING_PIECES: usize = 2;
+
+/// Providers at once: each has a piece of 4 MiB in memory.
+const MAX_AT_ONCE: usize = 6;
+
+/// How a round ended.
+pub(super) enum Round {
+    /// Every piece is here.
+    Complete(Box<Incoming>),
+    /// No provider is left that could go on.
+    Starved(Box<Incoming>),
+    /// The disk refuses.
+    Failed(BlobError),
+}
+
+/// How a provider ended.
+type Ended = (ProviderId, Result<(), String>);
+
+struct Running<'a> {
+    transfer: &'a mut Transfer,
+    sources: &'a mut Sources,
+    shared: Arc<Shared>,
+    pieces: mpsc::Sender<Brought>,
+    workers: JoinSet<Ended>,
+    running: BTreeMap<ProviderId, AbortHandle>,
+    done: u64,
+}
+
+/// Goes on until all pieces are here or nobody is left to bring them.
+pub(super) async fn run_round(
+    transfer: &mut Transfer,
+    incoming: Box<Incoming>,
+    sources: &mut Sources,
+) -> Round {
+    let (pieces, receiver) = mpsc::channel(WAITING_PIECES);
+    let (verdicts, mut kept) = mpsc::unbounded_channel();
+    let schedule = Schedule::new(&incoming.here());
+    let shared = Arc::new(Shared::new(Arc::clone(&transfer.wanted), schedule));
+    let done = incoming.bytes_here();
+    let keeping = Arc::clone(&shared);
+    let keeper =
+        tokio::task::spawn_blocking(move || keeper::run(incoming, &keeping, receiver, &verdicts));
+    let (workers, running) = (JoinSet::new(), BTreeMap::new());
+    let mut round = Running { transfer, sources, shared, pieces, workers, running, done };
+    round.run(&mut kept).await;
+    let Running { shared, pieces, mut workers, .. } = round;
+    workers.shutdown().await;
+    // The keeper ends when nobody can bring anything.
+    drop(pieces);
+    let kept_in_the_end = keeper.await;
+    while let Ok(verdict) = kept.try_recv() {
+        sources.note(&verdict);
+    }
+    match kept_in_the_end {
+        Ok(Ok(incoming)) if shared.is_complete() => Round::Complete(incoming),
+        Ok(Ok(incoming)) => Round::Starved(incoming),
+        Ok(Err(error)) => Round::Failed(error),
+        Err(error) => Round::Failed(died(&error)),
+    }
+}
+
+impl Running<'_> {
+    async fn run(&mut self, kept: &mut mpsc::UnboundedReceiver<Kept>) {
+        self.tell();
+        while !self.shared.is_complete() {
+            self.start_workers();
+            if self.running.is_empty() && self.transfer.holders.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some((peer, sha512)) = self.transfer.holders.recv() => {
+                    self.sources.add_peer(peer, sha512);
+                }
+                Some(Ok((id, outcome))) = self.workers.join_next() => {
+                    self.running.remove(&id);
+                    self.shared.leave(id);
+                    self.sources.ended(id, outcome);
+                }
+                verdict = kept.recv() => match verdict {
+                    Some(verdict) => {
+                        self.sources.note(&verdict);
+                        match verdict {
+                            Kept::Piece { length, .. } => self.done += length,
+                            Kept::Wrong { from, .. } => self.dismiss(from),
+                        }
+                        self.tell();
+                    }
+                    // All is here, or the disk refuses.
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn start_workers(&mut self) {
+        for id in self.sources.usable() {
+            if self.running.len() >= MAX_AT_ONCE {
+                return;
+            }
+            let is_running = self.running.contains_key(&id);
+            let Some(peer) = self.sources.peer(id).filter(|_| !is_running) else { continue };
+            self.shared.join(id, false);
+            let (shared, pieces) = (Arc::clone(&self.shared), self.pieces.clone());
+            let streams = self.transfer.streams.clone();
+            let worker = self.workers.spawn(async move {
+                (id, super::peer::bring(id, peer, &streams, &shared, &pieces).await)
+            });
+            self.running.insert(id, worker);
+        }
+    }
+
+    /// Nothing more is taken from a provider.
+    fn dismiss(&mut self, id: ProviderId) {
+        if let Some(worker) = self.running.remove(&id) {
+            worker.abort();
+        }
+        self.shared.leave(id);
+    }
+
+    fn tell(&self) {
+        self.transfer.live.set_progress(&self.transfer.wanted, self.done, self.sources.shares());
+    }
+}

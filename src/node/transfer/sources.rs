@@ -1,0 +1,208 @@
+//! The providers of a transfer, what each brought, and who sent what was wrong.
+//!
+//! Where the manifest signs the pieces, a wrong one is known when it arrives. Where it
+//! does not, only the whole blob can be checked. A blob from one provider that is wrong
+//! is that provider's fault. One from several is fetched again from one of them alone,
+//! and once it is right, the pieces that differ tell who sent wrong ones.
+
+use crate::blobs::{Blob, BlobError, Blobs, Incoming, PIECE_BYTES};
+use crate::engine::{Provider, ProviderId, Share};
+use crate::model::{Peer, Sha256, Sha512};
+
+use super::blocking;
+use super::keeper::Kept;
+
+struct Known {
+    provider: Provider,
+    /// The name that a peer serves it under.
+    sha512: Sha512,
+    brought: u64,
+    failed: Option<String>,
+    lied: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Sources {
+    known: Vec<Known>,
+    /// Who brought each piece; none for those of an earlier attempt.
+    senders: Vec<Option<ProviderId>>,
+    /// The only one that may bring pieces now, since the blob was wrong.
+    trial: Option<ProviderId>,
+    /// The pieces of the wrong blob.
+    wrong: Vec<(Option<ProviderId>, Sha256)>,
+}
+
+impl Sources {
+    pub(super) fn pieces(&mut self, count: usize) {
+        self.senders = vec![None; count];
+    }
+
+    pub(super) fn add_peer(&mut self, peer: Peer, sha512: Sha512) {
+        let provider = Provider::Peer(peer);
+        if let Some(known) = self.known.iter_mut().find(|known| known.provider == provider) {
+            // It is connected again, or says once more that it holds the blob.
+            if !known.lied {
+                known.failed = None;
+            }
+            return;
+        }
+        self.known.push(Known { provider, sha512, brought: 0, failed: None, lied: false });
+    }
+
+    /// Those that may bring pieces.
+    pub(super) fn usable(&self) -> Vec<ProviderId> {
+        let ids = (0..self.known.len()).map(ProviderId);
+        ids.filter(|id| self.is_usable(*id) && self.trial.is_none_or(|trial| trial == *id))
+            .collect()
+    }
+
+    fn is_usable(&self, id: ProviderId) -> bool {
+        self.known.get(id.0).is_some_and(|known| known.failed.is_none() && !known.lied)
+    }
+
+    pub(super) fn peer(&self, id: ProviderId) -> Option<(Peer, Sha512)> {
+        let known = self.known.get(id.0)?;
+        match known.provider {
+            Provider::Peer(peer) => Some((peer, known.sha512)),
+            Provider::Url(_) => None,
+        }
+    }
+
+    pub(super) fn peers(&self) -> impl Iterator<Item = (Peer, Sha512)> {
+        (0..self.known.len()).filter_map(|place| self.peer(ProviderId(place)))
+    }
+
+    pub(super) fn note(&mut self, verdict: &Kept) {
+        match *verdict {
+            Kept::Piece { from, piece, length } => {
+                if let Some(sender) = self.senders.get_mut(piece as usize) {
+                    *sender = Some(from);
+                }
+                if let Some(known) = self.known.get_mut(from.0) {
+                    known.brought += length;
+                }
+            }
+            Kept::Wrong { from, piece } => {
+                self.lied(from, format!("piece {piece} was not what the manifest signs"));
+            }
+        }
+    }
+
+    pub(super) fn ended(&mut self, id: ProviderId, outcome: Result<(), String>) {
+        if let (Err(reason), Some(known)) = (outcome, self.known.get_mut(id.0)) {
+            known.failed.get_or_insert(reason);
+        }
+    }
+
+    fn lied(&mut self, id: ProviderId, reason: String) {
+        if let Some(known) = self.known.get_mut(id.0) {
+            known.lied = true;
+            known.failed = Some(reason);
+        }
+    }
+
+    /// The provider that the blob is fetched from alone has failed: true when there is
+    /// another one for that.
+    pub(super) fn try_another(&mut self) -> bool {
+        self.trial.is_some() && self.choose_trial()
+    }
+
+    /// The one that brought the most of those that can go on.
+    fn choose_trial(&mut self) -> bool {
+        let ids = (0..self.known.len()).map(ProviderId).filter(|id| self.is_usable(*id));
+        self.trial = ids.max_by_key(|id| self.known[id.0].brought);
+        self.trial.is_some()
+    }
+
+    /// A blob whose pieces are all here is wrong: keeps what may still be right, and
+    /// decides who goes on.
+    pub(super) async fn trace(
+        &mut self,
+        mut incoming: Box<Incoming>,
+        error: BlobError,
+    ) -> Result<Incoming, BlobError> {
+        let reason = error.to_string();
+        let count = self.senders.len() as u32;
+        let (incoming, found) = blocking(move || {
+            let digests = (0..count).map(|piece| incoming.digest(piece));
+            let digests = digests.collect::<Result<Vec<Sha256>, BlobError>>()?;
+            let wrong = incoming.keep_signed()?;
+            Ok((incoming, (digests, wrong)))
+        })
+        .await?;
+        let (digests, kept) = found;
+        match kept {
+            // Every piece is as signed: the manifest contradicts itself.
+            Some(0) => return Err(error),
+            Some(_) => return Ok(*incoming),
+            None => {}
+        }
+        let mut senders: Vec<Option<ProviderId>> = self.senders.clone();
+        senders.sort_unstable();
+        senders.dedup();
+        let alone = match senders.as_slice() {
+            [Some(alone)] => Some(*alone),
+            _ => self.trial,
+        };
+        match alone {
+            Some(alone) => {
+                self.lied(alone, reason);
+                if self.trial.is_some() {
+                    self.choose_trial();
+                }
+            }
+            None => {
+                self.wrong = self.senders.iter().copied().zip(digests).collect();
+                self.choose_trial();
+            }
+        }
+        let kept = self.trial.filter(|_| alone.is_none());
+        let senders = self.senders.clone();
+        self.senders.iter_mut().for_each(|sender| *sender = sender.filter(|id| Some(*id) == kept));
+        let keep = move |piece: u32| {
+            kept.is_some() && senders.get(piece as usize).copied().flatten() == kept
+        };
+        let mut incoming = incoming;
+        blocking(move || incoming.keep(keep).map(|()| *incoming)).await
+    }
+
+    /// The blob is right now: whoever sent other pieces before has lied.
+    pub(super) async fn convict(&mut self, blobs: &Blobs, blob: &Blob) -> Result<(), BlobError> {
+        let wrong = std::mem::take(&mut self.wrong);
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let (blobs, blob) = (blobs.clone(), *blob);
+        let right = blocking(move || blobs.digests(&blob)).await?;
+        for (piece, (sender, digest)) in (0_u32..).zip(wrong) {
+            let differs = right.get(piece).is_some_and(|right| right != digest);
+            if let Some(sender) = sender.filter(|_| differs) {
+                let offset = u64::from(piece) * PIECE_BYTES;
+                self.lied(sender, format!("the bytes it sent from {offset} on were wrong"));
+            }
+        }
+        Ok(())
+    }
+
+    /// How much each has brought.
+    pub(super) fn shares(&self) -> Vec<Share> {
+        let brought = self.known.iter().filter(|known| known.brought > 0);
+        brought.map(|known| Share { from: known.provider.clone(), bytes: known.brought }).collect()
+    }
+
+    /// Peers that sent wrong bytes, and what was wrong.
+    pub(super) fn blamed(&self) -> Vec<(Peer, String)> {
+        let lied = self.known.iter().filter(|known| known.lied);
+        let blamed = lied.filter_map(|known| match known.provider {
+            Provider::Peer(peer) => Some((peer, known.failed.clone().unwrap_or_default())),
+            Provider::Url(_) => None,
+        });
+        blamed.collect()
+    }
+
+    /// Why each that failed did.
+    pub(super) fn failures(&self) -> Vec<(Provider, String)> {
+        let failed = |known: &Known| Some((known.provider.clone(), known.failed.clone()?));
+        self.known.iter().filter_map(failed).collect()
+    }
+}
