@@ -10,6 +10,8 @@ mod peer;
 mod round;
 mod shared;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 pub(super) use header::{read_header, write_header};
 
