@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod cli;
 pub mod engine;
+pub mod fetch;
 pub mod home;
 pub mod manifest;
 pub mod membership;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of each module; imports point to the same or a lower layer.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("model", 0),
     ("wire", 0),
     ("manifest", 0),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, u8); 14] = [
     ("store", 2),
     ("blobs", 2),
     ("net", 2),
+    ("fetch", 2),
     ("home", 2),
     ("node", 3),
     ("cli", 4),
@@ -27,12 +28,18 @@ const LAYERS: [(&str, u8); 14] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 17] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
     ("axum", &["http"]),
     ("hyper", &["http", "fetch"]),
-    ("reqwest", &["fetch"]),
+    ("tokio_openssl", &["fetch"]),
+    ("hyper_util", &["http", "fetch"]),
+    ("url", &["fetch"]),
+    ("flate2", &["fetch"]),
+    ("bzip2", &["fetch"]),
+    ("liblzma", &["fetch"]),
+    ("zstd", &["fetch"]),
     ("quick_xml", &["manifest"]),
     ("ciborium", &["wire"]),
     ("negentropy", &["engine"]),

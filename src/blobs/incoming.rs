@@ -101,17 +101,12 @@ pub enum Finished {
 }
 
 impl Incoming {
-    /// Begins to receive a blob, or goes on where an earlier attempt ended. With the
-    /// digests of its pieces, each is checked when it arrives.
+    /// Begins to receive a blob, or goes on where an earlier attempt ended.
     ///
     /// # Errors
     /// When there is no space for what is missing, or another process receives
     /// the same blob.
-    pub fn begin(
-        blobs: &Blobs,
-        expected: Expected,
-        digests: Option<PieceDigests>,
-    ) -> Result<Incoming, BlobError> {
+    pub fn begin(blobs: &Blobs, expected: Expected) -> Result<Incoming, BlobError> {
         let path = blobs.partial_folder().join(expected.name());
         let map_path = path.with_extension("map");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -125,7 +120,7 @@ impl Incoming {
         let file = Arc::new(file);
         Ok(Incoming {
             blobs: blobs.clone(),
-            digests: digests.filter(|digests| digests.count() == map.len()),
+            digests: None,
             hasher: Hasher::new(&expected.algorithms()),
             syncer: Some(Syncer::start(Arc::clone(&file), map_path.clone())),
             unsynced: 0,
@@ -137,6 +132,16 @@ impl Incoming {
             map_path,
             map,
         })
+    }
+
+    /// Checks every piece that arrives from now on by these digests.
+    pub fn check_by(&mut self, digests: PieceDigests) {
+        self.digests = Some(digests).filter(|digests| digests.count() == self.map.len());
+    }
+
+    /// True when pieces are checked as they arrive.
+    pub fn has_digests(&self) -> bool {
+        self.digests.is_some()
     }
 
     /// Which pieces are here.
@@ -266,11 +271,11 @@ impl Incoming {
     }
 
     /// Of a blob that turned out to be wrong, keeps the pieces that are as the manifest
-    /// signs them, and gives the number of the others; none when it signs none.
+    /// signs them, and gives the others; none when it signs none.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn keep_signed(&mut self) -> Result<Option<usize>, BlobError> {
+    pub fn keep_signed(&mut self) -> Result<Option<Vec<u32>>, BlobError> {
         let Some(digests) = self.digests.clone() else { return Ok(None) };
         let mut wrong = Vec::new();
         for piece in 0..self.map.len() as u32 {
@@ -281,7 +286,7 @@ impl Incoming {
         if !wrong.is_empty() {
             self.keep(|piece| !wrong.contains(&piece))?;
         }
-        Ok(Some(wrong.len()))
+        Ok(Some(wrong))
     }
 
     /// Of a blob that turned out to be wrong, keeps only these pieces.

@@ -91,7 +91,7 @@ fn a_received_blob_appears_only_when_every_checksum_matched() {
         let mut wrong = expected(&image());
         let digits = "0".repeat(algorithm.digest_bytes() * 2);
         wrong.checksums.insert(Checksum::new(algorithm, &digits).unwrap());
-        let mut incoming = Incoming::begin(&blobs, wrong, None).unwrap();
+        let mut incoming = Incoming::begin(&blobs, wrong).unwrap();
         receive(&mut incoming, &image());
         let Finished::Wrong(mut incoming, error) = incoming.finish().unwrap() else { panic!() };
         assert!(
@@ -102,7 +102,7 @@ fn a_received_blob_appears_only_when_every_checksum_matched() {
         incoming.keep(|_| false).unwrap();
         assert_eq!(incoming.bytes_here(), 0);
     }
-    let mut incoming = Incoming::begin(&blobs, expected(&image()), None).unwrap();
+    let mut incoming = Incoming::begin(&blobs, expected(&image())).unwrap();
     receive(&mut incoming, &image());
     let blob = placed(incoming);
     assert_eq!(std::fs::read(blobs.path(&blob.sha512)).unwrap(), image());
@@ -114,11 +114,11 @@ fn an_interrupted_transfer_goes_on_where_it_ended() {
     let blobs = Blobs::open(folder.path()).unwrap();
     let image = image();
     {
-        let mut incoming = Incoming::begin(&blobs, expected(&image), None).unwrap();
+        let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
         let second = PIECE_BYTES as usize..2 * PIECE_BYTES as usize;
         incoming.take(1, &Arc::new(image[second].to_vec())).unwrap();
     }
-    let mut incoming = Incoming::begin(&blobs, expected(&image), None).unwrap();
+    let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
     assert_eq!(incoming.here(), [false, true, false]);
     assert_eq!(incoming.bytes_here(), PIECE_BYTES);
     receive(&mut incoming, &image);
@@ -138,13 +138,14 @@ fn a_piece_that_is_not_as_signed_is_refused_and_not_kept() {
     blobs.remove(&blob).unwrap();
     assert_eq!(blobs.pieces(&blob.sha512), None);
 
-    let mut incoming = Incoming::begin(&blobs, expected(&image), Some(digests.clone())).unwrap();
+    let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
+    incoming.check_by(digests.clone());
     let mut wrong = image[..PIECE_BYTES as usize].to_vec();
     wrong[77] ^= 1;
     assert!(!incoming.take(0, &Arc::new(wrong)).unwrap());
     assert_eq!(incoming.here(), [false; 3]);
     receive(&mut incoming, &image);
-    assert_eq!(incoming.keep_signed().unwrap(), Some(0));
+    assert_eq!(incoming.keep_signed().unwrap(), Some(Vec::new()));
     let blob = placed(incoming);
     assert_eq!(blobs.pieces(&blob.sha512), Some(digests));
 }
@@ -157,7 +158,7 @@ fn zeros_stay_holes_and_overwrite_what_was_wrong() {
     let mut image = vec![0; 4 * PIECE_BYTES as usize];
     image[5_000_000] = 1;
     let expected = expected(&image);
-    let mut incoming = Incoming::begin(&blobs, expected, None).unwrap();
+    let mut incoming = Incoming::begin(&blobs, expected).unwrap();
     let random = self::image()[..PIECE_BYTES as usize].to_vec();
     incoming.take(0, &Arc::new(random)).unwrap();
     incoming.keep(|_| false).unwrap();
@@ -178,7 +179,7 @@ fn of_a_wrong_blob_single_pieces_can_be_kept() {
     // Zeros where something else was: not even they may stay.
     let mut zeros = right.clone();
     zeros[..PIECE_BYTES as usize].fill(0);
-    let mut incoming = Incoming::begin(&blobs, expected(&zeros), None).unwrap();
+    let mut incoming = Incoming::begin(&blobs, expected(&zeros)).unwrap();
     receive(&mut incoming, &wrong);
     let Finished::Wrong(mut incoming, _) = incoming.finish().unwrap() else { panic!() };
     incoming.keep(|piece| piece > 0).unwrap();
@@ -195,7 +196,7 @@ fn what_cannot_fit_is_refused_before_a_byte_is_fetched() {
     let checksum = Checksum::new(Algorithm::Sha1, &"a".repeat(40)).unwrap();
     let checksums: Checksums = [checksum].into_iter().collect();
     let bytes = 1 << 50;
-    let error = Incoming::begin(&blobs, Expected { bytes, checksums }, None).err().unwrap();
+    let error = Incoming::begin(&blobs, Expected { bytes, checksums }).err().unwrap();
     assert!(matches!(error, BlobError::NoSpace { .. }), "{error}");
 }
 
@@ -203,7 +204,7 @@ fn what_cannot_fit_is_refused_before_a_byte_is_fetched() {
 fn two_transfers_of_one_blob_do_not_mix() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(folder.path()).unwrap();
-    let _first = Incoming::begin(&blobs, expected(&image()), None).unwrap();
-    let second = Incoming::begin(&blobs, expected(&image()), None).err().unwrap();
+    let _first = Incoming::begin(&blobs, expected(&image())).unwrap();
+    let second = Incoming::begin(&blobs, expected(&image())).err().unwrap();
     assert!(matches!(second, BlobError::InUse { .. }), "{second}");
 }

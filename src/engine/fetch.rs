@@ -19,6 +19,8 @@ struct Search {
     asked: BTreeSet<Peer>,
     /// Peers that have not said whether they hold it.
     silent: BTreeSet<Peer>,
+    /// The transfer knows the manifest's locations by itself; one attempt each.
+    asked_locations: bool,
     /// Peers that hold it and did not fail.
     holders: BTreeMap<Peer, Sha512>,
     /// The transfer under way.
@@ -55,6 +57,7 @@ impl Engine {
             calls: vec![call],
             asked: BTreeSet::new(),
             silent: BTreeSet::new(),
+            asked_locations: false,
             holders: BTreeMap::new(),
             under_way: None,
             failures: Vec::new(),
@@ -137,7 +140,9 @@ impl Engine {
         if search.under_way.is_some() {
             return;
         }
-        if !search.holders.is_empty() {
+        let has_locations = !search.wanted.locations.is_empty() && !search.asked_locations;
+        if !search.holders.is_empty() || has_locations {
+            search.asked_locations = true;
             let fetch = FetchId(self.ids.next());
             search.under_way = Some(fetch);
             search.given_up = None;

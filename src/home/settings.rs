@@ -21,6 +21,26 @@ pub struct Settings {
     pub membership: Membership,
     /// What is passed on.
     pub gossip: Gossip,
+    /// How images are fetched.
+    pub fetch: Fetch,
+}
+
+/// `[fetch]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Hosts, addresses and networks that locations may name although they are private.
+    pub allow: Vec<String>,
+    /// Bytes of each second, of all images together; 0 for no bound.
+    pub rate: u64,
+    /// Certificate authorities of web servers, beside the system's.
+    pub trust: Option<PathBuf>,
+    /// A client certificate for grid storage, in PEM,
+    pub certificate: Option<PathBuf>,
+    /// its key,
+    pub key: Option<PathBuf>,
+    /// and the hosts that may see it.
+    pub show_certificate_to: Vec<String>,
 }
 
 impl Default for Settings {
@@ -31,6 +51,7 @@ impl Default for Settings {
             trust: Trust::default(),
             membership: Membership::default(),
             gossip: Gossip::default(),
+            fetch: Fetch::default(),
         }
     }
 }

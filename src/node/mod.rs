@@ -12,6 +12,7 @@ mod federation;
 mod image;
 mod jobs;
 mod live;
+mod locations;
 mod run;
 mod serve_blobs;
 mod start;

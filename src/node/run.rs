@@ -12,6 +12,7 @@ use super::Call;
 use super::answer::{Answer, Failure, FailureKind, ImageView, StatusView};
 use super::catalogue::{Allowed, Catalogue, Trusted};
 use super::jobs::{Done, Jobs};
+use super::locations::Fetching;
 use super::transfer::Transfer;
 use super::verifiers::{Unverified, Verifiers};
 use super::writer::{self, Order};
@@ -65,6 +66,7 @@ pub(super) struct RunLoop {
     pub(super) home: Home,
     pub(super) federation: Federation,
     pub(super) net: Net,
+    fetching: Fetching,
     pub(super) identity: Identity,
     pub(super) own: Peer,
     /// True when only members come in.
@@ -86,7 +88,7 @@ impl RunLoop {
         catalogue: Catalogue,
         home: Home,
         federation: Federation,
-        net: Net,
+        (net, fetching): (Net, Fetching),
         identity: Identity,
     ) -> RunLoop {
         let is_closed = home.settings().is_ok_and(|settings| federation.is_closed(&settings));
@@ -103,6 +105,7 @@ impl RunLoop {
             home,
             federation,
             net,
+            fetching,
             own: identity.peer(),
             identity,
             is_closed,
@@ -212,7 +215,9 @@ impl RunLoop {
         let blobs = self.jobs.catalogue.blobs().clone();
         let live = self.jobs.catalogue.live.clone();
         let streams = self.net.blob_streams().clone();
-        self.jobs.fetch(fetch, Transfer { blobs, streams, live, wanted, holders });
+        let Fetching { client, rate } = self.fetching.clone();
+        let transfer = Transfer { blobs, streams, live, client, rate, wanted, holders };
+        self.jobs.fetch(fetch, transfer);
     }
 
     async fn happened(&mut self, event: Event) {

@@ -7,9 +7,11 @@ use tokio::task::JoinHandle;
 
 use super::catalogue::{Catalogue, CatalogueError};
 use super::control::ControlError;
+use super::locations::Fetching;
 use super::run::{Asked, RunLoop};
 use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
 use crate::engine::{DoorStart, Engine, Known, Standing, Start};
+use crate::fetch::SettingsError;
 use crate::home::{Federation, Home, HomeError, Lock, PeerLists, Settings};
 use crate::membership::Membership;
 use crate::model::{Peer, Timestamp};
@@ -40,6 +42,12 @@ pub enum StartError {
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The locations of manifests.
+    #[error("`[fetch]` in suq.toml: {0}")]
+    Fetch(#[from] SettingsError),
+    /// A certificate without a key, or the other way round.
+    #[error("`[fetch]` in suq.toml: `certificate` and `key` go together")]
+    HalfACertificate,
 }
 
 /// The handle of a running node.
@@ -60,6 +68,7 @@ impl Node {
         let identity = Identity::from_bytes(&home.key()?)?;
         let catalogue = Catalogue::open(home)?;
         let lists = home.peer_lists()?;
+        let fetching = Fetching::new(home, &settings.fetch)?;
         let config = net::Config {
             identity: identity.clone(),
             federation: federation.id,
@@ -79,7 +88,8 @@ impl Node {
         let (calls, asked) = mpsc::channel(WAITING_CALLS);
         let node = Node { calls, catalogue: catalogue.clone(), peer };
         let socket = control::listen(home, node.clone())?;
-        let run_loop = RunLoop::new(engine, catalogue, home.clone(), federation, net, identity);
+        let run_loop =
+            RunLoop::new(engine, catalogue, home.clone(), federation, (net, fetching), identity);
         let task = tokio::spawn(async move {
             run_loop.run(asked, events).await;
             drop(socket);

@@ -184,7 +184,7 @@ impl Reader {
             return Ok(());
         }
         let expected = Expected { bytes, checksums: manifest.checksums.clone() };
-        let incoming = Incoming::begin(&self.blobs, expected, None)?;
+        let incoming = Incoming::begin(&self.blobs, expected)?;
         let bar = bytes_bar(bytes, "image");
         self.image = Some(Image { incoming, bytes, piece: 0, octets: Vec::new(), bar });
         Ok(())

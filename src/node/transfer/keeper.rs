@@ -7,12 +7,14 @@ use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use super::shared::Shared;
 use crate::blobs::{BlobError, Incoming};
 use crate::engine::ProviderId;
+use crate::wire::PieceDigests;
 
-/// A piece that a provider brought.
-pub(super) struct Brought {
-    pub(super) from: ProviderId,
-    pub(super) piece: u32,
-    pub(super) octets: Arc<Vec<u8>>,
+/// What a provider brought.
+pub(super) enum Brought {
+    /// A piece.
+    Piece { from: ProviderId, piece: u32, octets: Arc<Vec<u8>> },
+    /// The digests that the manifest signs.
+    Digests(PieceDigests),
 }
 
 /// What became of it.
@@ -31,7 +33,14 @@ pub(super) fn run(
     verdicts: &UnboundedSender<Kept>,
 ) -> Result<Box<Incoming>, BlobError> {
     while !shared.is_complete() {
-        let Some(Brought { from, piece, octets }) = pieces.blocking_recv() else { break };
+        let (from, piece, octets) = match pieces.blocking_recv() {
+            Some(Brought::Piece { from, piece, octets }) => (from, piece, octets),
+            Some(Brought::Digests(digests)) => {
+                incoming.check_by(digests);
+                continue;
+            }
+            None => break,
+        };
         if !shared.still_wants(piece) {
             continue;
         }

@@ -7,13 +7,16 @@
 mod header;
 mod keeper;
 mod peer;
+mod rate;
 mod round;
 mod shared;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod url;
 
 pub(super) use header::{read_header, write_header};
+pub(super) use rate::Rate;
 
 use std::sync::Arc;
 
@@ -24,15 +27,20 @@ use self::sources::Sources;
 use super::live::Live;
 use crate::blobs::{BlobError, Blobs, Expected, Finished, Incoming};
 use crate::engine::{FetchOutcome, Wanted};
+use crate::fetch::Client;
 use crate::model::{Peer, Sha512};
 use crate::net::BlobStreams;
-use crate::wire::{PIECE_BYTES, PieceDigests};
+
+/// Locations of a manifest that are tried: anyone can write many.
+const MAX_LOCATIONS: usize = 8;
 
 /// What one transfer needs.
 pub(super) struct Transfer {
     pub(super) blobs: Blobs,
     pub(super) streams: BlobStreams,
     pub(super) live: Live,
+    pub(super) client: Client,
+    pub(super) rate: Rate,
     pub(super) wanted: Arc<Wanted>,
     /// Peers that hold it, as they become known.
     pub(super) holders: mpsc::UnboundedReceiver<(Peer, Sha512)>,
@@ -54,14 +62,13 @@ impl Transfer {
 
     /// True when the blob is in the store, false when nobody is left to bring it.
     async fn fetch(&mut self, sources: &mut Sources) -> Result<bool, BlobError> {
-        while let Ok((peer, sha512)) = self.holders.try_recv() {
-            sources.add_peer(peer, sha512);
+        for url in self.wanted.locations.iter().take(MAX_LOCATIONS) {
+            sources.add_url(url.clone());
         }
-        let digests = self.signed_pieces(sources).await;
         let expected =
             Expected { bytes: self.wanted.bytes, checksums: self.wanted.checksums.clone() };
         let blobs = self.blobs.clone();
-        let mut incoming = blocking(move || Incoming::begin(&blobs, expected, digests)).await?;
+        let mut incoming = blocking(move || Incoming::begin(&blobs, expected)).await?;
         sources.pieces(incoming.here().len());
         loop {
             match run_round(self, Box::new(incoming), sources).await {
@@ -82,24 +89,6 @@ impl Transfer {
                 },
             }
         }
-    }
-
-    /// The digests of all pieces that the manifest signs, from the first peer that has
-    /// them; none when it signs none, or when nobody has them.
-    async fn signed_pieces(&self, sources: &Sources) -> Option<PieceDigests> {
-        let signed = self.wanted.pieces?;
-        if u64::from(signed.piece_bytes) != PIECE_BYTES {
-            return None;
-        }
-        let count = self.wanted.bytes.div_ceil(PIECE_BYTES) as usize;
-        for (peer, sha512) in sources.peers() {
-            match peer::pieces(&self.streams, peer, sha512, &self.wanted, count).await {
-                Ok(digests) if digests.digest() == signed.digest => return Some(digests),
-                Ok(_) => tracing::debug!(%peer, "its list of pieces is not the signed one"),
-                Err(reason) => tracing::debug!(%peer, reason, "no list of pieces"),
-            }
-        }
-        None
     }
 }
 

@@ -8,20 +8,25 @@ use tokio::time::timeout;
 
 use super::header::{STALL, read_header, write_header};
 use super::keeper::Brought;
+use super::rate::Rate;
 use super::shared::Shared;
 use crate::engine::{ProviderId, Wanted};
-use crate::model::{Peer, Sha512};
+use crate::model::{Peer, Sha256, Sha512};
 use crate::net::{BlobStream, BlobStreams};
-use crate::wire::{BlobAsk, BlobReply, BlobRequest, ByteRange, PieceDigests, decode, encode};
+use crate::wire::{
+    BlobAsk, BlobReply, BlobRequest, ByteRange, PIECE_BYTES, PieceDigests, decode, encode,
+};
 
 /// Brings what the schedule asks for, until all is here.
 pub(super) async fn bring(
     id: ProviderId,
     (peer, sha512): (Peer, Sha512),
     streams: &BlobStreams,
+    rate: &Rate,
     shared: &Shared,
     pieces: &mpsc::Sender<Brought>,
 ) -> Result<(), String> {
+    shared.join(id, false);
     while let Some(run) = shared.next(id).await {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         let (offset, _) = shared.place(*first);
@@ -35,9 +40,9 @@ pub(super) async fn bring(
                 shared.give_back(id);
                 break;
             }
-            let octets = Arc::new(read(&mut stream, shared.place(piece).1).await?);
+            let octets = Arc::new(read(&mut stream, shared.place(piece).1, rate).await?);
             // The keeper ends first when all is here.
-            if pieces.send(Brought { from: id, piece, octets }).await.is_err() {
+            if pieces.send(Brought::Piece { from: id, piece, octets }).await.is_err() {
                 return Ok(());
             }
         }
@@ -45,18 +50,19 @@ pub(super) async fn bring(
     Ok(())
 }
 
-/// The digests of all pieces, which nobody has compared with what the manifest signs.
-pub(super) async fn pieces(
+/// The digests of all pieces that the manifest signs.
+pub(super) async fn signed_pieces(
+    (peer, sha512): (Peer, Sha512),
     streams: &BlobStreams,
-    peer: Peer,
-    sha512: Sha512,
     wanted: &Wanted,
-    count: usize,
+    signed: Sha256,
 ) -> Result<PieceDigests, String> {
+    let count = wanted.bytes.div_ceil(PIECE_BYTES);
     let request = BlobRequest { sha512, ask: BlobAsk::Pieces };
     let mut stream = open(streams, peer, &request, wanted).await?;
-    let octets = read(&mut stream, 32 * count as u64).await?;
-    PieceDigests::from_octets(&octets).ok_or_else(|| "a list that is cut off".to_owned())
+    let octets = read(&mut stream, 32 * count, &Rate::new(None)).await?;
+    let digests = PieceDigests::from_octets(&octets).filter(|found| found.digest() == signed);
+    digests.ok_or_else(|| "its list of pieces is not the one that is signed".to_owned())
 }
 
 async fn open(
@@ -80,14 +86,14 @@ async fn open(
     }
 }
 
-async fn read(stream: &mut BlobStream, length: u64) -> Result<Vec<u8>, String> {
+async fn read(stream: &mut BlobStream, length: u64, rate: &Rate) -> Result<Vec<u8>, String> {
     let mut octets = Vec::with_capacity(length as usize);
     let mut limited = stream.take(length);
     while (octets.len() as u64) < length {
         let read = timeout(STALL, limited.read_buf(&mut octets)).await;
         match read.map_err(|_| "it stopped sending".to_owned())? {
             Ok(0) => return Err("it closed the stream too early".to_owned()),
-            Ok(_) => {}
+            Ok(bytes) => rate.pay(bytes).await,
             Err(error) => return Err(error.to_string()),
         }
     }

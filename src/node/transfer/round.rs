@@ -8,10 +8,11 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::keeper::{self, Brought, Kept};
 use super::shared::Shared;
-use super::sources::Sources;
-use super::{Transfer, died};
+use super::sources::{Source, Sources};
+use super::{Transfer, died, peer, url};
 use crate::blobs::{BlobError, Incoming};
 use crate::engine::{ProviderId, Schedule};
+use crate::wire::PIECE_BYTES;
 
 /// Pieces between the providers and the disk.
 const WAITING_PIECES: usize = 2;
@@ -38,6 +39,9 @@ struct Running<'a> {
     shared: Arc<Shared>,
     pieces: mpsc::Sender<Brought>,
     workers: JoinSet<Ended>,
+    /// A peer that is asked for the signed digests.
+    lists: JoinSet<bool>,
+    has_digests: bool,
     running: BTreeMap<ProviderId, AbortHandle>,
     done: u64,
 }
@@ -53,14 +57,25 @@ pub(super) async fn run_round(
     let schedule = Schedule::new(&incoming.here());
     let shared = Arc::new(Shared::new(Arc::clone(&transfer.wanted), schedule));
     let done = incoming.bytes_here();
+    let incoming_has_digests = incoming.has_digests();
     let keeping = Arc::clone(&shared);
     let keeper =
         tokio::task::spawn_blocking(move || keeper::run(incoming, &keeping, receiver, &verdicts));
-    let (workers, running) = (JoinSet::new(), BTreeMap::new());
-    let mut round = Running { transfer, sources, shared, pieces, workers, running, done };
+    let mut round = Running {
+        transfer,
+        sources,
+        shared,
+        pieces,
+        workers: JoinSet::new(),
+        lists: JoinSet::new(),
+        has_digests: incoming_has_digests,
+        running: BTreeMap::new(),
+        done,
+    };
     round.run(&mut kept).await;
-    let Running { shared, pieces, mut workers, .. } = round;
+    let Running { shared, pieces, mut workers, mut lists, .. } = round;
     workers.shutdown().await;
+    lists.shutdown().await;
     // The keeper ends when nobody can bring anything.
     drop(pieces);
     let kept_in_the_end = keeper.await;
@@ -80,12 +95,16 @@ impl Running<'_> {
         self.tell();
         while !self.shared.is_complete() {
             self.start_workers();
+            self.ask_for_digests();
             if self.running.is_empty() && self.transfer.holders.is_empty() {
                 return;
             }
             tokio::select! {
                 Some((peer, sha512)) = self.transfer.holders.recv() => {
                     self.sources.add_peer(peer, sha512);
+                }
+                Some(asked) = self.lists.join_next() => {
+                    self.has_digests = asked.unwrap_or(false);
                 }
                 Some(Ok((id, outcome))) = self.workers.join_next() => {
                     self.running.remove(&id);
@@ -113,16 +132,45 @@ impl Running<'_> {
             if self.running.len() >= MAX_AT_ONCE {
                 return;
             }
-            let is_running = self.running.contains_key(&id);
-            let Some(peer) = self.sources.peer(id).filter(|_| !is_running) else { continue };
-            self.shared.join(id, false);
+            let Some(source) = self.sources.source(id).filter(|_| !self.running.contains_key(&id))
+            else {
+                continue;
+            };
             let (shared, pieces) = (Arc::clone(&self.shared), self.pieces.clone());
-            let streams = self.transfer.streams.clone();
+            let Transfer { streams, client, rate, .. } = &*self.transfer;
+            let (streams, client, rate) = (streams.clone(), client.clone(), rate.clone());
             let worker = self.workers.spawn(async move {
-                (id, super::peer::bring(id, peer, &streams, &shared, &pieces).await)
+                let outcome = match source {
+                    Source::Peer(peer, sha512) => {
+                        peer::bring(id, (peer, sha512), &streams, &rate, &shared, &pieces).await
+                    }
+                    Source::Url(url) => {
+                        url::bring(id, &url, &client, &rate, &shared, &pieces).await
+                    }
+                };
+                (id, outcome)
             });
             self.running.insert(id, worker);
         }
+    }
+
+    /// Asks the next peer for the digests that the manifest signs, while nobody is asked.
+    fn ask_for_digests(&mut self) {
+        let wanted = Arc::clone(&self.transfer.wanted);
+        let signed = wanted.pieces.filter(|list| u64::from(list.piece_bytes) == PIECE_BYTES);
+        let Some(signed) = signed.filter(|_| self.lists.is_empty() && !self.has_digests) else {
+            return;
+        };
+        let Some(peer) = self.sources.next_for_digests() else { return };
+        let (streams, pieces) = (self.transfer.streams.clone(), self.pieces.clone());
+        self.lists.spawn(async move {
+            let digests = peer::signed_pieces(peer, &streams, &wanted, signed.digest).await;
+            let digests = digests.inspect_err(|reason| tracing::debug!(peer = %peer.0, reason));
+            match digests {
+                Ok(digests) => pieces.send(Brought::Digests(digests)).await.is_ok(),
+                Err(_) => false,
+            }
+        });
     }
 
     /// Nothing more is taken from a provider.

@@ -40,6 +40,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn reach(&self, id: ProviderId, piece: u32) -> bool {
+        self.lock().reach(id, piece)
+    }
+
     pub(super) fn still_wants(&self, piece: u32) -> bool {
         self.lock().still_wants(piece)
     }

@@ -12,10 +12,28 @@ use crate::model::{Peer, Sha256, Sha512};
 use super::blocking;
 use super::keeper::Kept;
 
+/// Where a blob comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A peer, and the name that it serves the blob under.
+    Peer(Peer, Sha512),
+    /// A location.
+    Url(String),
+}
+
+impl Source {
+    fn provider(&self) -> Provider {
+        match self {
+            Source::Peer(peer, _) => Provider::Peer(*peer),
+            Source::Url(url) => Provider::Url(url.clone()),
+        }
+    }
+}
+
 struct Known {
-    provider: Provider,
-    /// The name that a peer serves it under.
-    sha512: Sha512,
+    source: Source,
+    /// It was asked for the digests of all pieces.
+    asked: bool,
     brought: u64,
     failed: Option<String>,
     lied: bool,
@@ -38,15 +56,24 @@ impl Sources {
     }
 
     pub(super) fn add_peer(&mut self, peer: Peer, sha512: Sha512) {
-        let provider = Provider::Peer(peer);
-        if let Some(known) = self.known.iter_mut().find(|known| known.provider == provider) {
+        self.add(Source::Peer(peer, sha512));
+    }
+
+    pub(super) fn add_url(&mut self, url: String) {
+        self.add(Source::Url(url));
+    }
+
+    fn add(&mut self, source: Source) {
+        let provider = source.provider();
+        match self.known.iter_mut().find(|known| known.source.provider() == provider) {
             // It is connected again, or says once more that it holds the blob.
-            if !known.lied {
-                known.failed = None;
+            Some(known) if !known.lied => known.failed = None,
+            Some(_) => {}
+            None => {
+                let (brought, failed, lied, asked) = (0, None, false, false);
+                self.known.push(Known { source, asked, brought, failed, lied });
             }
-            return;
         }
-        self.known.push(Known { provider, sha512, brought: 0, failed: None, lied: false });
     }
 
     /// Those that may bring pieces.
@@ -60,16 +87,20 @@ impl Sources {
         self.known.get(id.0).is_some_and(|known| known.failed.is_none() && !known.lied)
     }
 
-    pub(super) fn peer(&self, id: ProviderId) -> Option<(Peer, Sha512)> {
-        let known = self.known.get(id.0)?;
-        match known.provider {
-            Provider::Peer(peer) => Some((peer, known.sha512)),
-            Provider::Url(_) => None,
-        }
+    pub(super) fn source(&self, id: ProviderId) -> Option<Source> {
+        self.known.get(id.0).map(|known| known.source.clone())
     }
 
-    pub(super) fn peers(&self) -> impl Iterator<Item = (Peer, Sha512)> {
-        (0..self.known.len()).filter_map(|place| self.peer(ProviderId(place)))
+    /// A peer that was not asked for the digests of all pieces.
+    pub(super) fn next_for_digests(&mut self) -> Option<(Peer, Sha512)> {
+        let next = self.known.iter_mut().filter(|known| !known.asked && !known.lied);
+        for known in next {
+            known.asked = true;
+            if let Source::Peer(peer, sha512) = known.source {
+                return Some((peer, sha512));
+            }
+        }
+        None
     }
 
     pub(super) fn note(&mut self, verdict: &Kept) {
@@ -83,7 +114,7 @@ impl Sources {
                 }
             }
             Kept::Wrong { from, piece } => {
-                self.lied(from, format!("piece {piece} was not what the manifest signs"));
+                self.lied(from, not_signed(piece));
             }
         }
     }
@@ -133,8 +164,17 @@ impl Sources {
         let (digests, kept) = found;
         match kept {
             // Every piece is as signed: the manifest contradicts itself.
-            Some(0) => return Err(error),
-            Some(_) => return Ok(*incoming),
+            Some(wrong) if wrong.is_empty() => return Err(error),
+            Some(wrong) => {
+                for piece in wrong {
+                    if let Some(sender) =
+                        self.senders.get_mut(piece as usize).and_then(Option::take)
+                    {
+                        self.lied(sender, not_signed(piece));
+                    }
+                }
+                return Ok(*incoming);
+            }
             None => {}
         }
         let mut senders: Vec<Option<ProviderId>> = self.senders.clone();
@@ -187,22 +227,27 @@ impl Sources {
     /// How much each has brought.
     pub(super) fn shares(&self) -> Vec<Share> {
         let brought = self.known.iter().filter(|known| known.brought > 0);
-        brought.map(|known| Share { from: known.provider.clone(), bytes: known.brought }).collect()
+        let share = |known: &Known| Share { from: known.source.provider(), bytes: known.brought };
+        brought.map(share).collect()
     }
 
     /// Peers that sent wrong bytes, and what was wrong.
     pub(super) fn blamed(&self) -> Vec<(Peer, String)> {
         let lied = self.known.iter().filter(|known| known.lied);
-        let blamed = lied.filter_map(|known| match known.provider {
-            Provider::Peer(peer) => Some((peer, known.failed.clone().unwrap_or_default())),
-            Provider::Url(_) => None,
+        let blamed = lied.filter_map(|known| match known.source {
+            Source::Peer(peer, _) => Some((peer, known.failed.clone().unwrap_or_default())),
+            Source::Url(_) => None,
         });
         blamed.collect()
     }
 
     /// Why each that failed did.
     pub(super) fn failures(&self) -> Vec<(Provider, String)> {
-        let failed = |known: &Known| Some((known.provider.clone(), known.failed.clone()?));
+        let failed = |known: &Known| Some((known.source.provider(), known.failed.clone()?));
         self.known.iter().filter_map(failed).collect()
     }
+}
+
+fn not_signed(piece: u32) -> String {
+    format!("piece {piece} was not what the manifest signs")
 }

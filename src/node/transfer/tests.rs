@@ -11,10 +11,11 @@ use tokio::sync::{Barrier, mpsc, watch};
 use super::*;
 use crate::blobs::Hashed;
 use crate::engine::{Provider, Share};
+use crate::fetch::{Client, Proxies, Settings};
 use crate::manifest::PieceList;
 use crate::model::{Address, Algorithm, FederationId, Identifier, Reachable};
 use crate::net::{self, BlobStream, Event, Identity, Limits, Net};
-use crate::wire::{BlobAsk, BlobReply, BlobRequest, decode, encode};
+use crate::wire::{BlobAsk, BlobReply, BlobRequest, PIECE_BYTES, decode, encode};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -191,6 +192,10 @@ struct Ended {
 
 /// Fetches an image from providers with these deeds.
 async fn fetch(image: &Image, signed: bool, deeds: &[Deed]) -> Ended {
+    fetch_wanted(image, image.wanted(signed), deeds).await
+}
+
+async fn fetch_wanted(image: &Image, wanted: Arc<Wanted>, deeds: &[Deed]) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(folder.path()).unwrap();
     let (mut own, _streams) = start().await;
@@ -207,11 +212,15 @@ async fn fetch(image: &Image, signed: bool, deeds: &[Deed]) -> Ended {
         sender.send((node.peer, image.sha512())).unwrap();
         nodes.push(node);
     }
+    let allow = vec!["127.0.0.1".parse().unwrap()];
+    let here = Settings { allow, proxies: Proxies::None, ..Settings::default() };
     let transfer = Transfer {
         blobs: blobs.clone(),
         streams: own.net.blob_streams().clone(),
         live: Live::default(),
-        wanted: image.wanted(signed),
+        client: Client::new(&here).unwrap(),
+        rate: Rate::new(None),
+        wanted,
         holders,
     };
     let outcome = tokio::time::timeout(PATIENCE, transfer.run()).await.expect("it ends");
@@ -312,4 +321,91 @@ async fn a_manifest_that_contradicts_itself_is_the_fault_of_no_peer() {
     };
     assert!(reason.contains("SHA-256") && blamed.is_empty(), "{reason}");
     assert_eq!(ended.octets, None);
+}
+
+/// A web server with an image; without `ranges` it sends everything whatever is asked.
+/// When `changed` is set, the byte after the first piece is wrong.
+async fn web_server(image: &Image, ranges: bool, changed: bool) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/disk.img", listener.local_addr().unwrap());
+    let mut octets = (*image.octets).clone();
+    octets[PIECE_BYTES as usize] ^= u8::from(changed);
+    let octets = Arc::new(octets);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(stream, Arc::clone(&octets), ranges));
+        }
+    });
+    url
+}
+
+async fn answer(mut stream: tokio::net::TcpStream, octets: Arc<Vec<u8>>, ranges: bool) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(octet) => head.push(octet),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let range = head.lines().find_map(|line| line.strip_prefix("range: bytes="));
+    let range = range.filter(|_| ranges).map(|range| {
+        let (first, last) = range.split_once('-').unwrap();
+        (first.parse::<usize>().unwrap(), last.parse::<usize>().unwrap())
+    });
+    let total = octets.len();
+    let (status, first, last) = match range {
+        Some((first, last)) => ("206 Partial Content", first, last.min(total - 1)),
+        None => ("200 OK", 0, total - 1),
+    };
+    let mut answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", last + 1 - first);
+    if range.is_some() {
+        answer.push_str(&format!("Content-Range: bytes {first}-{last}/{total}\r\n"));
+    }
+    answer.push_str("Connection: close\r\n\r\n");
+    let _ = stream.write_all(answer.as_bytes()).await;
+    // Whoever has enough closes the connection.
+    let _ = stream.write_all(&octets[first..=last]).await;
+    let _ = stream.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locations_bring_an_image_alone_with_ranges_or_without() {
+    let image = image(5);
+    for (signed, ranges) in [(true, true), (false, false)] {
+        let url = web_server(&image, ranges, false).await;
+        let mut wanted = (*image.wanted(signed)).clone();
+        wanted.locations = vec![url.clone()];
+        let ended = fetch_wanted(&image, Arc::new(wanted), &[]).await;
+        let shares = ended.is_right(&image, &[]);
+        assert_eq!(shares, [Share { from: Provider::Url(url), bytes: image.hashed.bytes }]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_that_rotted_is_left_for_a_peer() {
+    let image = image(5);
+    for (signed, ranges) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut wanted = (*image.wanted(signed)).clone();
+        wanted.locations = vec![
+            web_server(&image, ranges, true).await,
+            "file:///etc/passwd".to_owned(),
+            "http://127.0.0.1:1/nobody-listens".to_owned(),
+        ];
+        let ended = fetch_wanted(&image, Arc::new(wanted), &[Deed::Honest]).await;
+        ended.is_right(&image, &[]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_and_locations_bring_an_image_together() {
+    let image = image(12);
+    for (signed, ranges) in [(true, true), (false, false)] {
+        let mut wanted = (*image.wanted(signed)).clone();
+        wanted.locations = vec![web_server(&image, ranges, false).await];
+        let ended = fetch_wanted(&image, Arc::new(wanted), &[Deed::Honest; 2]).await;
+        let shares = ended.is_right(&image, &[]);
+        let sum: u64 = shares.iter().map(|share| share.bytes).sum();
+        assert_eq!(sum, image.hashed.bytes);
+    }
 }

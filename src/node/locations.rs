@@ -1,0 +1,39 @@
+//! How the locations of manifests are reached, by this site's settings.
+
+use super::start::StartError;
+use super::transfer::Rate;
+use crate::fetch::{Client, Identity, Pattern, Settings, SettingsError};
+use crate::home::{FetchSettings, Home};
+
+/// What every transfer uses to fetch: the HTTP client, and the bound on all of them.
+#[derive(Clone)]
+pub(super) struct Fetching {
+    pub(super) client: Client,
+    pub(super) rate: Rate,
+}
+
+impl Fetching {
+    /// Reads certificates and proxies.
+    pub(super) fn new(home: &Home, settings: &FetchSettings) -> Result<Fetching, StartError> {
+        let patterns = |names: &[String]| -> Result<Vec<Pattern>, SettingsError> {
+            names.iter().map(|name| name.parse()).collect()
+        };
+        let path = |path: &std::path::PathBuf| home.root().join(path);
+        let identity = match (&settings.certificate, &settings.key) {
+            (Some(certificate), Some(key)) => Some(Identity {
+                certificate: path(certificate),
+                key: path(key),
+                hosts: patterns(&settings.show_certificate_to)?,
+            }),
+            (None, None) => None,
+            _ => return Err(StartError::HalfACertificate),
+        };
+        let client = Client::new(&Settings {
+            allow: patterns(&settings.allow)?,
+            trust: settings.trust.as_ref().map(path),
+            identity,
+            ..Settings::default()
+        })?;
+        Ok(Fetching { client, rate: Rate::new(Some(settings.rate)) })
+    }
+}

@@ -1,0 +1,162 @@
+//! A location of the manifest as a provider.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::keeper::Brought;
+use super::rate::Rate;
+use super::shared::Shared;
+use crate::engine::ProviderId;
+use crate::fetch::{Access, Body, Client, Source, SourceError};
+use crate::wire::PIECE_BYTES;
+
+/// Attempts that bring nothing before a location is given up: a server that restarts is
+/// back by then.
+const ATTEMPTS: u32 = 4;
+
+/// Before the second attempt; the next ones wait twice as long each.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// Why an attempt ended.
+enum Fault {
+    Source(SourceError),
+    /// All is here.
+    Done,
+}
+
+impl From<SourceError> for Fault {
+    fn from(error: SourceError) -> Fault {
+        Fault::Source(error)
+    }
+}
+
+/// Brings what the schedule asks for, until all is here.
+pub(super) async fn bring(
+    id: ProviderId,
+    url: &str,
+    client: &Client,
+    rate: &Rate,
+    shared: &Shared,
+    pieces: &mpsc::Sender<Brought>,
+) -> Result<(), String> {
+    let mut wait = FIRST_WAIT;
+    let mut attempts = 0;
+    loop {
+        let mut brought = false;
+        let one = Attempt { id, rate, shared, pieces };
+        let pause = match one.run(url, client, &mut brought).await {
+            Ok(()) | Err(Fault::Done) => return Ok(()),
+            Err(Fault::Source(error)) => {
+                if brought {
+                    (attempts, wait) = (0, FIRST_WAIT);
+                }
+                attempts += 1;
+                match error {
+                    SourceError::Never { .. } => return Err(error.to_string()),
+                    _ if attempts >= ATTEMPTS => return Err(error.to_string()),
+                    SourceError::Busy { wait, .. } => wait,
+                    SourceError::Changed { .. } | SourceError::Failed { .. } => wait,
+                }
+            }
+        };
+        // Others bring what it was asked for.
+        shared.leave(id);
+        tokio::time::sleep(pause).await;
+        wait *= 2;
+    }
+}
+
+struct Attempt<'a> {
+    id: ProviderId,
+    rate: &'a Rate,
+    shared: &'a Shared,
+    pieces: &'a mpsc::Sender<Brought>,
+}
+
+impl Attempt<'_> {
+    async fn run(&self, url: &str, client: &Client, brought: &mut bool) -> Result<(), Fault> {
+        let source = client.open(url, self.shared.wanted.bytes).await?;
+        let in_order = source.access() == Access::Sequential;
+        self.shared.join(self.id, in_order);
+        match in_order {
+            true => self.from_the_start(&source, brought).await,
+            false => self.by_ranges(&source, brought).await,
+        }
+    }
+
+    async fn by_ranges(&self, source: &Source, brought: &mut bool) -> Result<(), Fault> {
+        while let Some(run) = self.shared.next(self.id).await {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            let (begin, _) = self.shared.place(*first);
+            let (start, length) = self.shared.place(*last);
+            let mut reader = Reader::new(source.read(begin..start + length).await?, self.rate);
+            for piece in run {
+                if !self.shared.still_wants(piece) {
+                    self.shared.give_back(self.id);
+                    break;
+                }
+                let octets = reader.read(self.shared.place(piece).1).await?;
+                self.hand_over(piece, octets).await?;
+                *brought = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads everything, and keeps what nobody else has brought.
+    async fn from_the_start(&self, source: &Source, brought: &mut bool) -> Result<(), Fault> {
+        let mut reader = Reader::new(source.read_all().await?, self.rate);
+        let count = self.shared.wanted.bytes.div_ceil(PIECE_BYTES) as u32;
+        for piece in 0..count {
+            if self.shared.is_complete() {
+                return Ok(());
+            }
+            let is_wanted = self.shared.reach(self.id, piece);
+            let octets = reader.read(self.shared.place(piece).1).await?;
+            if is_wanted {
+                self.hand_over(piece, octets).await?;
+                *brought = true;
+            }
+        }
+        // What others were faster with is theirs; the rest is on its way to the disk.
+        Ok(())
+    }
+
+    async fn hand_over(&self, piece: u32, octets: Vec<u8>) -> Result<(), Fault> {
+        let brought = Brought::Piece { from: self.id, piece, octets: Arc::new(octets) };
+        // The keeper ends first when all is here.
+        self.pieces.send(brought).await.map_err(|_| Fault::Done)
+    }
+}
+
+/// Reads a body piece by piece.
+struct Reader<'a> {
+    body: Body,
+    rate: &'a Rate,
+    /// What came with the piece before.
+    rest: bytes::Bytes,
+}
+
+impl Reader<'_> {
+    fn new(body: Body, rate: &Rate) -> Reader<'_> {
+        Reader { body, rate, rest: bytes::Bytes::new() }
+    }
+
+    /// The next bytes: fewer only when the body says that this is all, which the source
+    /// has compared with what it should be.
+    async fn read(&mut self, length: u64) -> Result<Vec<u8>, SourceError> {
+        let mut octets = Vec::with_capacity(length as usize);
+        while (octets.len() as u64) < length {
+            if self.rest.is_empty() {
+                let Some(chunk) = self.body.next().await? else { break };
+                self.rate.pay(chunk.len()).await;
+                self.rest = chunk;
+            }
+            let wanted = (length as usize - octets.len()).min(self.rest.len());
+            octets.extend_from_slice(&self.rest.split_to(wanted));
+        }
+        Ok(octets)
+    }
+}
