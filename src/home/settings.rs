@@ -1,11 +1,12 @@
 //! `suq.toml`: how the node runs. Every setting has a default that works.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Home, HomeError};
-use crate::model::{Address, Reachable, Sha256};
+use crate::model::{Address, Reachable, Sha256, Size, Span, none_or};
 
 /// Everything in `suq.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -21,6 +22,8 @@ pub struct Settings {
     pub membership: Membership,
     /// What is passed on.
     pub gossip: Gossip,
+    /// How images are kept.
+    pub blobs: BlobSettings,
 }
 
 impl Default for Settings {
@@ -31,6 +34,7 @@ impl Default for Settings {
             trust: Trust::default(),
             membership: Membership::default(),
             gossip: Gossip::default(),
+            blobs: BlobSettings::default(),
         }
     }
 }
@@ -118,6 +122,38 @@ impl Default for Gossip {
     fn default() -> Gossip {
         Gossip { relay_refused: true }
     }
+}
+
+/// `[blobs]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BlobSettings {
+    /// Bytes of the disk that images may take; none when it is up to the disk.
+    #[serde(deserialize_with = "quota")]
+    pub quota: Option<Size>,
+    /// How long one round of the scrub takes at least; none when it is off.
+    #[serde(deserialize_with = "scrub")]
+    pub scrub: Option<Span>,
+    /// Bytes that the scrub reads in a second at the most.
+    pub scrub_rate: Size,
+}
+
+impl Default for BlobSettings {
+    fn default() -> BlobSettings {
+        BlobSettings {
+            quota: None,
+            scrub: Some(Span(Duration::from_secs(30 * 24 * 3600))),
+            scrub_rate: Size(20_000_000),
+        }
+    }
+}
+
+fn quota<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Size>, D::Error> {
+    none_or("none", deserializer)
+}
+
+fn scrub<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
+    none_or("never", deserializer)
 }
 
 impl Home {
