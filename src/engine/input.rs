@@ -1,5 +1,6 @@
 //! What happens to the engine.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{
@@ -7,7 +8,7 @@ use super::{
 };
 use crate::manifest::{Trust, Verified};
 use crate::membership::{Membership, Proven};
-use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256};
+use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256, Sha512};
 use crate::policy::{Policy, Verdict};
 use crate::wire::{BlobName, Request, Response};
 
@@ -36,6 +37,14 @@ pub enum Input {
         call: CallId,
         /// The blob and what it must match.
         wanted: Wanted,
+    },
+    /// This site may give up blobs, and wants to know which of them others hold;
+    /// answered by [`Reply::Held`].
+    Survey {
+        /// Whom to answer.
+        call: CallId,
+        /// At most 1024 blobs with their sizes.
+        blobs: BTreeMap<Sha512, u64>,
     },
     /// The caller went away; its work may go on, its reply is dropped.
     Hangup {
@@ -280,6 +289,8 @@ pub enum Reply {
         /// What went wrong with those that held it.
         failures: Vec<(Peer, String)>,
     },
+    /// The blobs that a connected peer says to hold.
+    Held(BTreeSet<Sha512>),
     /// The node could not do it.
     Failed {
         /// What went wrong and what to do.
