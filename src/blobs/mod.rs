@@ -177,9 +177,14 @@ impl Blobs {
     /// leads nowhere finds nothing.
     fn remove_now(&self, blob: &Blob) -> Result<(), BlobError> {
         let (path, index) = (self.path(&blob.sha512), self.sha1_folder());
-        fs::remove_file(&path).map_err(BlobError::io(&path))?;
         let index = index.join(blob.sha1.to_string());
-        fs::remove_file(&index).map_err(BlobError::io(&index))?;
+        for file in [&path, &index] {
+            match fs::remove_file(file) {
+                // Somebody else was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other.map_err(BlobError::io(file))?,
+            }
+        }
         // Blobs that were never read have none.
         let _ = fs::remove_file(self.used_path(&blob.sha512));
         sync_folder(path.parent().unwrap_or(&self.root))
