@@ -10,10 +10,12 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use site::{Endorser, PASSWORD, Run, Site, identifier_of, skip, suq, wait_for};
-use suq::blobs::{Blobs, export};
+use suq::blobs::{Blobs, Found, ScrubState, export};
+use suq::model::{Identifier, Timestamp};
 
 /// Bytes without a pattern, so that every place counts.
 fn content(seed: u64, bytes: usize) -> Vec<u8> {
@@ -150,7 +152,7 @@ fn an_image_that_is_fetched_pushes_out_what_is_not_wanted_any_more() {
 /// Changes one bit of a stored image, as a disk does.
 fn rot(site: &Site, identifier: &str) {
     let blobs = Blobs::open(&site.home.join("blobs")).unwrap();
-    let sha1 = identifier.parse::<suq::model::Identifier>().unwrap().sha1();
+    let sha1 = identifier.parse::<Identifier>().unwrap().sha1();
     let path = blobs.path(&blobs.by_sha1(&sha1).unwrap().sha512);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
@@ -326,4 +328,52 @@ fn ten_readers_a_collector_a_scrub_and_a_writer_see_no_wrong_byte() {
     assert_eq!(verified[0]["state"], "sound");
     assert_eq!(blobs.damaged().unwrap(), []);
     assert_eq!(fs::read_dir(site.home.join("blobs/partial")).unwrap().count(), 0);
+}
+
+#[test]
+fn killed_at_any_moment_nothing_wrong_and_no_leftover_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let endorser = Endorser::new(folder.path());
+    let site = Site::new(folder.path(), "site", &endorser);
+    let images = [1, 2].map(|n| {
+        let path = folder.path().join(format!("image{n}"));
+        fs::write(&path, content(n, 2_000_000)).unwrap();
+        path.display().to_string()
+    });
+    let blobs = Blobs::open(&site.home.join("blobs")).unwrap();
+    let home = site.home.display().to_string();
+    let mut random = fastrand::Rng::with_seed(11);
+    for _ in 0..150 {
+        let image = images[random.usize(..2)].as_str();
+        let doing: &[&str] = match random.u8(..5) {
+            0 | 1 => &["blob", "add", image],
+            2 => &["blob", "gc", "--quota", "2 MB", "--force"],
+            3 => &["blob", "gc", "--quota", "0", "--force"],
+            _ => &["blob", "verify", "--repair"],
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_suq"));
+        command.args(["--home", &home]).args(doing).stdin(Stdio::null());
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(random.u64(..60_000)));
+        process.kill().unwrap();
+        process.wait().unwrap();
+        for blob in blobs.list().unwrap() {
+            assert_eq!(blobs.verify(&blob.sha512, |_| {}).unwrap(), Found::Sound(blob));
+        }
+    }
+    // A scrub finds what the index has lost, a later collection what cannot go on.
+    let mut state = ScrubState::default();
+    let mut whole = 0;
+    while let Some(next) = blobs.next_to_scrub(&state).unwrap() {
+        assert!(matches!(blobs.verify(&next, |_| {}).unwrap(), Found::Sound(_)));
+        (state.after, whole) = (Some(next), whole + 1);
+    }
+    assert_eq!(blobs.list().unwrap().len(), whole);
+    let later = Timestamp::from(SystemTime::now()).plus(Duration::from_secs(2 * 3600));
+    blobs.sweep(later, false).unwrap();
+    assert_eq!(fs::read_dir(site.home.join("blobs/partial")).unwrap().count(), 0);
+    for image in &images {
+        assert_eq!(site.run(&["blob", "add", image]).code, 0);
+    }
+    assert_eq!(site.run(&["blob", "verify"]).code, 0);
 }

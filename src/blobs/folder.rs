@@ -124,7 +124,7 @@ impl Blobs {
 
     /// Notes that a blob is used now. A file beside it keeps that: times of reading
     /// are often switched off, and a backup or a scrub is no use.
-    pub(super) fn mark_used(&self, sha512: &Sha512) {
+    pub fn mark_used(&self, sha512: &Sha512) {
         let path = self.used_path(sha512);
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let times = Timestamps { last_access: now, last_modification: now };

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use super::hash::{CHUNK_BYTES, Hasher};
 use super::place::place;
-use super::reserve::claim;
+use super::reserve::Claim;
 use super::{Blob, BlobError, Blobs, PIECE_BYTES};
 use crate::model::{Algorithm, Checksums};
 use crate::wire::ByteRange;
@@ -102,11 +102,12 @@ impl Incoming {
         let map_path = path.with_extension("map");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(BlobError::io(&path))?;
+        let claim = Claim::take(blobs, &path, &file)?;
         let pieces = expected.bytes.div_ceil(PIECE_BYTES) as usize;
         let map = fs::read(&map_path).ok().filter(|map| map.len() == pieces);
         let map = map.unwrap_or_else(|| vec![0; pieces]);
         let missing = map.iter().filter(|piece| **piece == 0).count() as u64 * PIECE_BYTES;
-        claim(blobs, &path, &file, expected.bytes, missing)?;
+        claim.promise(expected.bytes, missing)?;
         let file = Arc::new(file);
         // The names it is stored under are computed even when not listed.
         let listed: Vec<Algorithm> = Algorithm::ALL

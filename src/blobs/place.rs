@@ -8,7 +8,7 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 use super::hash::{Hasher, read_chunk};
-use super::reserve::claim;
+use super::reserve::Claim;
 use super::{Blob, BlobError, Blobs, Expected, sparse};
 use crate::model::{Algorithm, Checksums, Sha1, Sha512};
 
@@ -25,7 +25,7 @@ pub(super) fn add(
     }
     let folder = blobs.partial_folder();
     let copy = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
-    claim(blobs, copy.path(), copy.as_file(), before.len(), before.len())?;
+    Claim::take(blobs, copy.path(), copy.as_file())?.promise(before.len(), before.len())?;
     let mut hasher = Hasher::new(&Algorithm::ALL);
     while let Some(chunk) = read_chunk(&mut file).map_err(BlobError::io(source))? {
         progress(chunk.len() as u64);

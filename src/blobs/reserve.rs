@@ -11,44 +11,61 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::folder::{disk_bytes, files};
-use super::lock::Inode;
+use super::lock::{Change, Inode};
 use super::{BlobError, Blobs};
 
-/// Locks a partial file for the caller and promises it the space it needs: its
-/// whole length in the end, of which `missing` bytes have not come yet.
-///
-/// The promise holds as long as the file is open. A file that cannot be promised
-/// its space, and holds nothing, is deleted.
-///
-/// # Errors
-/// [`BlobError::InUse`] when another has it, [`BlobError::NoSpace`] and
-/// [`BlobError::Quota`] when there is no room.
-pub(super) fn claim(
-    blobs: &Blobs,
-    path: &Path,
-    file: &File,
-    bytes: u64,
-    missing: u64,
-) -> Result<(), BlobError> {
-    let _change = blobs.change()?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(BlobError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => return Err(BlobError::io(path)(error)),
-    }
-    // Meanwhile it may have become a blob under its final name, which nobody writes
-    // to, or was deleted as a leftover.
-    if Inode::of(file).ok() != Inode::at(path) {
-        return Err(BlobError::InUse { path: path.to_owned() });
-    }
-    let metadata = file.metadata().map_err(BlobError::io(path))?;
-    if let Err(error) = require_room(blobs, path, &metadata, bytes, missing) {
-        if metadata.len() == 0 {
-            let _ = std::fs::remove_file(path);
+/// A partial file that is locked for the caller, and not yet promised any space.
+/// Nobody else locks, names or promises while it lives.
+pub(super) struct Claim<'a> {
+    blobs: &'a Blobs,
+    path: &'a Path,
+    file: &'a File,
+    _change: Change,
+}
+
+impl<'a> Claim<'a> {
+    /// Locks a file that was opened under this name, as long as it is open.
+    ///
+    /// # Errors
+    /// [`BlobError::InUse`] when another transfer has it.
+    pub(super) fn take(
+        blobs: &'a Blobs,
+        path: &'a Path,
+        file: &'a File,
+    ) -> Result<Claim<'a>, BlobError> {
+        let change = blobs.change()?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(BlobError::InUse { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(BlobError::io(path)(error)),
         }
-        return Err(error);
+        // Meanwhile it may have become a blob under its final name, which nobody writes
+        // to, or was deleted as a leftover.
+        if Inode::of(file).ok() != Inode::at(path) {
+            return Err(BlobError::InUse { path: path.to_owned() });
+        }
+        Ok(Claim { blobs, path, file, _change: change })
     }
-    file.set_len(bytes).map_err(BlobError::io(path))
+
+    /// Promises the file the space it needs: its whole length in the end, of which
+    /// `missing` bytes have not come yet. The promise holds as long as it is open. A
+    /// file that gets none, and holds nothing, is deleted.
+    ///
+    /// # Errors
+    /// [`BlobError::NoSpace`] and [`BlobError::Quota`] when there is no room.
+    pub(super) fn promise(self, bytes: u64, missing: u64) -> Result<(), BlobError> {
+        let Claim { blobs, path, file, .. } = &self;
+        let metadata = file.metadata().map_err(BlobError::io(path))?;
+        if let Err(error) = require_room(blobs, path, &metadata, bytes, missing) {
+            if metadata.len() == 0 {
+                let _ = std::fs::remove_file(path);
+            }
+            return Err(error);
+        }
+        file.set_len(bytes).map_err(BlobError::io(path))
+    }
 }
 
 fn require_room(
@@ -127,7 +144,8 @@ mod tests {
         let path = blobs.partial_folder().join(name);
         let options = File::options().read(true).write(true).create(true).truncate(false).clone();
         let file = options.open(&path).unwrap();
-        claim(blobs, &path, &file, bytes, bytes).map(|()| file)
+        Claim::take(blobs, &path, &file)?.promise(bytes, bytes)?;
+        Ok(file)
     }
 
     #[test]
@@ -170,7 +188,7 @@ mod tests {
         drop(first);
         let path = blobs.partial_folder().join("first");
         let file = File::options().read(true).write(true).open(&path).unwrap();
-        claim(&blobs, &path, &file, 2 * most, 1).unwrap();
+        Claim::take(&blobs, &path, &file).unwrap().promise(2 * most, 1).unwrap();
     }
 
     #[test]
@@ -180,11 +198,11 @@ mod tests {
         let path = blobs.partial_folder().join("image");
         let first = begin(&blobs, "image", 10).unwrap();
         let late = File::options().read(true).write(true).open(&path).unwrap();
-        let error = claim(&blobs, &path, &late, 10, 10).unwrap_err();
+        let error = Claim::take(&blobs, &path, &late).err().unwrap();
         assert!(matches!(error, BlobError::InUse { .. }), "{error}");
         std::fs::rename(&path, folder.path().join("blob")).unwrap();
         drop(first);
-        let error = claim(&blobs, &path, &late, 20, 20).unwrap_err();
+        let error = Claim::take(&blobs, &path, &late).err().unwrap();
         assert!(matches!(error, BlobError::InUse { .. }), "{error}");
         assert_eq!(std::fs::metadata(folder.path().join("blob")).unwrap().len(), 10);
     }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 /// every usual block of a file system.
 const GRAIN: usize = 64 * 1024;
 
-const ZEROS: [u8; GRAIN] = [0; GRAIN];
+static ZEROS: [u8; GRAIN] = [0; GRAIN];
 
 /// Bytes that the system copies before somebody is told how far it is.
 const COPY_BYTES: usize = 64 * 1024 * 1024;

@@ -9,7 +9,7 @@ use super::chosen;
 use crate::blobs::{Blob, Blobs, Damage, Found};
 use crate::home::Home;
 use crate::model::{Identifier, Sha512};
-use crate::node::{Call, ImageName};
+use crate::node::{Answer, Call, ImageName};
 
 /// Reads stored images again.
 #[derive(Debug, Args)]
@@ -79,7 +79,14 @@ fn repair(
     }
     let image = ImageName::Identifier(Identifier::from_sha1(blob.sha1));
     // Whoever wants to use it is judged anew; here it only has to be whole again.
-    match ask::call(home, &Call::Get { image, stale: true }, |_| {}) {
+    let bar = bytes_bar(blob.bytes, "fetching");
+    let fetched = ask::call(home, &Call::Get { image, stale: true }, |progress| {
+        if let Answer::Progress(progress) = progress {
+            bar.set_position(progress.done);
+        }
+    });
+    bar.finish_and_clear();
+    match fetched {
         Ok(_) => Ok((State::Repaired, Some(reason))),
         Err(exit) => {
             let reason = format!("{reason}; not fetched again: {}", exit.message);
