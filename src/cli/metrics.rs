@@ -49,6 +49,44 @@ pub(super) fn lines(status: &StatusView) -> Vec<String> {
             documents.unverified,
         ),
         gauge("suq_documents_verifying", "Documents on their way.", count(documents.verifying)),
+        gauge("suq_peers_connected", "Peers with a connection.", count(status.connected.len())),
+        gauge(
+            "suq_reconciled_peers",
+            "Peers with whom the catalogue was reconciled completely since the start.",
+            count(status.reconciled.len()),
+        ),
+        gauge(
+            "suq_alerts",
+            "Alerts that the node remembers, of the latest fifty.",
+            count(status.alerts.len()),
+        ),
+        gauge(
+            "suq_policy_readable",
+            "0 when the policy cannot be read and everything is refused.",
+            i64::from(status.policy.broken.is_none()),
+        ),
+    ];
+    if let Some(latest) = status.reconciled.iter().map(|(_, time)| *time).max() {
+        metrics.push(gauge(
+            "suq_reconciled_timestamp_seconds",
+            "When the catalogue was last reconciled completely.",
+            latest.seconds(),
+        ));
+    }
+    if let Some(expires) = status.membership.expires.map(Timestamp::seconds) {
+        metrics.push(gauge(
+            "suq_membership_expires_timestamp_seconds",
+            "When this node's membership of a closed federation ends.",
+            expires,
+        ));
+    }
+    metrics.extend(images(status));
+    metrics.iter().flat_map(Metric::lines).collect()
+}
+
+/// Those of stored images.
+fn images(status: &StatusView) -> Vec<Metric> {
+    let mut metrics = vec![
         gauge("suq_blobs", "Images in the store.", count(status.blobs)),
         counter(
             "suq_blobs_reread_total",
@@ -70,22 +108,6 @@ pub(super) fn lines(status: &StatusView) -> Vec<String> {
             "Images that are damaged and not fetched again.",
             count(status.damaged),
         ),
-        gauge("suq_peers_connected", "Peers with a connection.", count(status.connected.len())),
-        gauge(
-            "suq_reconciled_peers",
-            "Peers with whom the catalogue was reconciled completely since the start.",
-            count(status.reconciled.len()),
-        ),
-        gauge(
-            "suq_alerts",
-            "Alerts that the node remembers, of the latest fifty.",
-            count(status.alerts.len()),
-        ),
-        gauge(
-            "suq_policy_readable",
-            "0 when the policy cannot be read and everything is refused.",
-            i64::from(status.policy.broken.is_none()),
-        ),
     ];
     if let Some(ended) = status.scrub.ended {
         metrics.push(gauge(
@@ -94,21 +116,7 @@ pub(super) fn lines(status: &StatusView) -> Vec<String> {
             ended.seconds(),
         ));
     }
-    if let Some(latest) = status.reconciled.iter().map(|(_, time)| *time).max() {
-        metrics.push(gauge(
-            "suq_reconciled_timestamp_seconds",
-            "When the catalogue was last reconciled completely.",
-            latest.seconds(),
-        ));
-    }
-    if let Some(expires) = status.membership.expires.map(Timestamp::seconds) {
-        metrics.push(gauge(
-            "suq_membership_expires_timestamp_seconds",
-            "When this node's membership of a closed federation ends.",
-            expires,
-        ));
-    }
-    metrics.iter().flat_map(Metric::lines).collect()
+    metrics
 }
 
 impl Metric {
