@@ -22,6 +22,19 @@ pub enum BlobError {
         /// Bytes that are free.
         available: u64,
     },
+    /// Images would take more than the site gives them.
+    #[error(
+        "the image has {needed} bytes and the others take {used}, more than the quota of {quota} \
+         bytes: see `suq blob gc --dry-run`, or raise `quota` in suq.toml"
+    )]
+    Quota {
+        /// What images may take.
+        quota: u64,
+        /// What they take or are promised without this one.
+        used: u64,
+        /// The size of this one.
+        needed: u64,
+    },
     /// The size is not what the manifest says.
     #[error("the image has {found} bytes, but its manifest says {expected}")]
     Size {

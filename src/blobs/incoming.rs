@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::hash::Hasher;
-use super::place::{keep_pieces, place, require_space};
+use super::place::{keep_pieces, place};
+use super::reserve::Claim;
+use super::sparse;
 use super::syncer::Syncer;
 use super::{Blob, BlobError, Blobs, PIECE_BYTES};
 use crate::model::{Algorithm, Checksums, Sha256};
@@ -17,9 +19,6 @@ use crate::wire::PieceDigests;
 /// Bytes after which the disk is told to write: what a power loss costs at most, and
 /// what the last sync has left to do.
 const SYNC_BYTES: u64 = 32 * 1024 * 1024;
-
-/// What of a piece is left as a hole where it is zero.
-const HOLE_BYTES: usize = 64 * 1024;
 
 /// What a blob must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +82,6 @@ pub struct Incoming {
     map_path: PathBuf,
     /// One octet for each piece: 1 when it is complete.
     map: Vec<u8>,
-    /// Pieces that something was written to: a hole there would keep it.
-    written: Vec<bool>,
     hasher: Hasher,
     unsynced: u64,
     /// None when the blob is finished.
@@ -111,12 +108,11 @@ impl Incoming {
         let map_path = path.with_extension("map");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(BlobError::io(&path))?;
-        file.try_lock().map_err(|_| BlobError::InUse { path: path.clone() })?;
+        let claim = Claim::take(blobs, &path, &file)?;
         let map = fs::read(&map_path).ok().filter(|map| map.len() == expected.pieces());
         let map = map.unwrap_or_else(|| vec![0; expected.pieces()]);
         let missing = map.iter().filter(|piece| **piece == 0).count() as u64 * PIECE_BYTES;
-        require_space(&blobs.partial_folder(), missing.min(expected.bytes))?;
-        file.set_len(expected.bytes).map_err(BlobError::io(&path))?;
+        claim.promise(expected.bytes, missing)?;
         let file = Arc::new(file);
         Ok(Incoming {
             blobs: blobs.clone(),
@@ -124,8 +120,6 @@ impl Incoming {
             hasher: Hasher::new(&expected.algorithms()),
             syncer: Some(Syncer::start(Arc::clone(&file), map_path.clone())),
             unsynced: 0,
-            // An earlier attempt may have written a part of any piece.
-            written: vec![true; map.len()],
             expected,
             path,
             file,
@@ -175,7 +169,8 @@ impl Incoming {
             return Ok(false);
         }
         let offset = u64::from(piece) * PIECE_BYTES;
-        self.write(piece as usize, offset, octets)?;
+        let written = sparse::write_all_at(&self.file, octets, offset);
+        written.map_err(|error| self.write_failed(error))?;
         self.map[piece as usize] = 1;
         self.catch_up(offset)?;
         if self.hasher.bytes() == offset {
@@ -187,24 +182,6 @@ impl Incoming {
             self.unsynced = 0;
         }
         Ok(true)
-    }
-
-    /// Writes a piece; what is zero stays a hole.
-    fn write(&mut self, piece: usize, offset: u64, octets: &[u8]) -> Result<(), BlobError> {
-        let is_fresh = !std::mem::replace(&mut self.written[piece], true);
-        let is_hole = |block: &[u8]| is_fresh && block.iter().all(|octet| *octet == 0);
-        let mut at = 0;
-        for run in
-            octets.chunks(HOLE_BYTES).collect::<Vec<_>>().chunk_by(|a, b| is_hole(a) == is_hole(b))
-        {
-            let length: usize = run.iter().map(|block| block.len()).sum();
-            if !is_hole(run[0]) {
-                let written = self.file.write_all_at(&octets[at..at + length], offset + at as u64);
-                written.map_err(|error| self.write_failed(error))?;
-            }
-            at += length;
-        }
-        Ok(())
     }
 
     fn write_failed(&self, error: io::Error) -> BlobError {
@@ -301,7 +278,6 @@ impl Incoming {
             // Wrong bytes are not left lying about.
             let empty = self.file.set_len(0).and_then(|()| self.file.set_len(self.expected.bytes));
             empty.map_err(BlobError::io(&self.path))?;
-            self.written.fill(false);
         }
         self.hasher = Hasher::new(&self.expected.algorithms());
         // Now, before anything of it is believed after a crash.

@@ -3,28 +3,48 @@
 //! ```text
 //! blobs/<aa>/<sha512>     a whole blob, read-only; <aa> are the first two digits
 //! blobs/<aa>/<sha512>.pieces    the SHA-256 of each of its pieces, 32 octets each
-//! blobs/sha1/<sha1>       its SHA-512 and size, to find it by image identifier
+//! blobs/sha1/<sha1>       its SHA-512, to find it by image identifier
 //! blobs/partial/<name>    a blob on its way in, and <name>.map, its pieces
+//! blobs/pins/<sha512>     it was pinned by hand
+//! blobs/used/<sha512>     its time is when the blob was last used
+//! blobs/damaged/<sha512>  what was found damaged; .<sha1> at its end
+//! blobs/scrub             where the scrub is
+//! blobs/lock              held while a name changes or space is promised
 //! ```
 //!
 //! Architecture invariant: a file gets its final name only after its size and
 //! every checksum of its manifest matched and its bytes are durable. Several
 //! processes may use one folder: names are made by renaming.
+//!
+//! Architecture invariant: nobody writes to a file that has its final name. Who has
+//! opened one reads right bytes to the end, whatever becomes of the name.
 
+mod collect;
 mod error;
 mod export;
+mod folder;
 mod hash;
 mod incoming;
+mod lock;
+mod pins;
 mod place;
+mod reread;
+mod reserve;
+mod scrub;
+mod sparse;
 mod syncer;
 
 #[cfg(test)]
 mod tests;
 
+pub use collect::{Evicted, Kept, MAX_EVICTABLE, Plan, Swept};
 pub use error::BlobError;
 pub use export::export;
+pub use folder::{Stored, Usage};
 pub use hash::{CHUNK_BYTES, Hashed, Hasher, hash_file};
 pub use incoming::{Expected, Finished, Incoming};
+pub use reread::{Damage, Found, MAX_DAMAGED, Reread};
+pub use scrub::ScrubState;
 
 use std::fs::{self, File};
 use std::io;
@@ -55,16 +75,28 @@ pub struct Blob {
 #[derive(Debug, Clone)]
 pub struct Blobs {
     root: PathBuf,
+    quota: Option<u64>,
 }
 
 impl Blobs {
     /// Opens the folder, making it when there is none.
     pub fn open(root: &Path) -> Result<Blobs, BlobError> {
-        let blobs = Blobs { root: root.to_owned() };
-        for folder in [blobs.sha1_folder(), blobs.partial_folder()] {
+        let blobs = Blobs { root: root.to_owned(), quota: None };
+        for name in ["sha1", "partial", "pins", "used", "damaged"] {
+            let folder = root.join(name);
             fs::create_dir_all(&folder).map_err(BlobError::io(&folder))?;
         }
         Ok(blobs)
+    }
+
+    /// The same folder, in which images may take so many bytes of the disk.
+    pub fn with_quota(self, quota: Option<u64>) -> Blobs {
+        Blobs { quota, ..self }
+    }
+
+    /// Bytes of the disk that images may take; none when it is up to the disk.
+    pub fn quota(&self) -> Option<u64> {
+        self.quota
     }
 
     /// The size of a blob that is here.
@@ -80,9 +112,14 @@ impl Blobs {
         Some(Blob { sha512, sha1: *sha1, bytes })
     }
 
-    /// Opens a blob for reading.
+    /// Opens a blob for reading. It is not collected while the file is open, and
+    /// counts as used.
     pub fn read(&self, sha512: &Sha512) -> io::Result<File> {
-        File::open(self.path(sha512))
+        let file = File::open(self.path(sha512))?;
+        // Not when it is taken away this moment: whoever has opened it reads it anyway.
+        let _ = file.try_lock_shared();
+        self.mark_used(sha512);
+        Ok(file)
     }
 
     /// The digests of a blob's pieces, when they are known here.
@@ -138,35 +175,45 @@ impl Blobs {
         place::add(self, source, expected, progress)
     }
 
-    /// Hashes a blob again and compares it with its name.
-    pub fn verify(&self, blob: &Blob, progress: impl FnMut(u64)) -> Result<(), BlobError> {
-        use crate::model::Algorithm;
-        let path = self.path(&blob.sha512);
-        let algorithms = [Algorithm::Sha512, Algorithm::Sha1];
-        let hashed = hash_file(&path, &algorithms, progress).map_err(BlobError::io(&path))?;
-        let found = hashed.checksums;
-        let names = [
-            (Algorithm::Sha512, blob.sha512.to_string()),
-            (Algorithm::Sha1, blob.sha1.to_string()),
-        ];
-        for (algorithm, expected) in names {
-            let found = found.value(algorithm).unwrap_or("");
-            if found != expected {
-                let found = found.to_owned();
-                return Err(BlobError::Checksum { algorithm, expected, found });
+    /// Reads a blob again and compares it with its name; `progress` is told of the
+    /// bytes of every step.
+    pub fn verify(
+        &self,
+        sha512: &Sha512,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Found, BlobError> {
+        let Some(mut reread) = Reread::begin(self, sha512)? else { return Ok(Found::Gone) };
+        loop {
+            match reread.step() {
+                Ok(Some(bytes)) => progress(bytes),
+                Ok(None) => return reread.finish(),
+                Err(error) => return reread.unreadable(&error),
             }
         }
-        Ok(())
     }
 
     /// Deletes a blob.
     pub fn remove(&self, blob: &Blob) -> Result<(), BlobError> {
+        let _change = self.change()?;
+        self.remove_now(blob)
+    }
+
+    /// The same for whoever holds the folder's lock. The bytes go first: an index that
+    /// leads nowhere finds nothing.
+    fn remove_now(&self, blob: &Blob) -> Result<(), BlobError> {
         let (path, index) = (self.path(&blob.sha512), self.sha1_folder());
         // Not every blob has them.
         let _ = fs::remove_file(path.with_extension(PIECES));
-        fs::remove_file(&path).map_err(BlobError::io(&path))?;
         let index = index.join(blob.sha1.to_string());
-        fs::remove_file(&index).map_err(BlobError::io(&index))?;
+        for file in [&path, &index] {
+            match fs::remove_file(file) {
+                // Somebody else was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other.map_err(BlobError::io(file))?,
+            }
+        }
+        // Blobs that were never read have none.
+        let _ = fs::remove_file(self.used_path(&blob.sha512));
         sync_folder(path.parent().unwrap_or(&self.root))
     }
 

@@ -8,7 +8,8 @@ use std::path::Path;
 use tempfile::NamedTempFile;
 
 use super::hash::{Hasher, PieceHasher, read_chunk};
-use super::{Blob, BlobError, Blobs, Expected, PIECES};
+use super::reserve::Claim;
+use super::{Blob, BlobError, Blobs, Expected, PIECES, sparse};
 use crate::model::{Algorithm, Checksums, Sha1, Sha512};
 use crate::wire::PieceDigests;
 
@@ -24,15 +25,19 @@ pub(super) fn add(
         return Err(BlobError::Size { expected: expected.bytes, found: before.len() });
     }
     let folder = blobs.partial_folder();
-    require_space(&folder, before.len())?;
-    let mut copy = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
+    let copy = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
+    Claim::take(blobs, copy.path(), copy.as_file())?.promise(before.len(), before.len())?;
     let mut hasher = Hasher::new(&Algorithm::ALL);
     let mut pieces = PieceHasher::default();
     while let Some(chunk) = read_chunk(&mut file).map_err(BlobError::io(source))? {
         progress(chunk.len() as u64);
         hasher.update(&chunk);
         pieces.update(&chunk);
-        copy.write_all(&chunk).map_err(BlobError::io(copy.path()))?;
+        if hasher.bytes() > before.len() {
+            return Err(BlobError::Changed { path: source.to_owned() });
+        }
+        let offset = hasher.bytes() - chunk.len() as u64;
+        sparse::write_all_at(copy.as_file(), &chunk, offset).map_err(BlobError::io(copy.path()))?;
     }
     let bytes = hasher.bytes();
     let checksums = hasher.finish().map_err(BlobError::io(source))?;
@@ -44,8 +49,7 @@ pub(super) fn add(
         expected.compare(bytes, &checksums)?;
     }
     copy.as_file().sync_all().map_err(BlobError::io(copy.path()))?;
-    let path = copy.into_temp_path();
-    let blob = place(blobs, &path, bytes, &checksums)?;
+    let blob = place(blobs, copy.path(), bytes, &checksums)?;
     keep_pieces(blobs, &blob.sha512, &pieces.finish())?;
     Ok(blob)
 }
@@ -73,6 +77,7 @@ pub(super) fn place(
     checksums: &Checksums,
 ) -> Result<Blob, BlobError> {
     let (sha512, sha1) = names(checksums)?;
+    let _change = blobs.change()?;
     let target = blobs.path(&sha512);
     let folder = target.parent().unwrap_or(&blobs.root);
     fs::create_dir_all(folder).map_err(BlobError::io(folder))?;
@@ -93,7 +98,7 @@ fn names(checksums: &Checksums) -> Result<(Sha512, Sha1), BlobError> {
 }
 
 /// The file that finds a blob by its SHA-1.
-fn index(blobs: &Blobs, sha1: &Sha1, sha512: &Sha512) -> Result<(), BlobError> {
+pub(super) fn index(blobs: &Blobs, sha1: &Sha1, sha512: &Sha512) -> Result<(), BlobError> {
     let folder = blobs.sha1_folder();
     let path = folder.join(sha1.to_string());
     let mut file = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
@@ -106,15 +111,4 @@ fn index(blobs: &Blobs, sha1: &Sha1, sha512: &Sha512) -> Result<(), BlobError> {
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), BlobError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(BlobError::io(folder))
-}
-
-/// An error unless so many bytes are free.
-pub(super) fn require_space(folder: &Path, needed: u64) -> Result<(), BlobError> {
-    let system = rustix::fs::statvfs(folder)
-        .map_err(|error| BlobError::io(folder)(std::io::Error::from(error)))?;
-    let available = system.f_bavail.saturating_mul(system.f_frsize);
-    if needed > available {
-        return Err(BlobError::NoSpace { folder: folder.to_owned(), needed, available });
-    }
-    Ok(())
 }

@@ -61,9 +61,9 @@ fn an_added_file_is_found_by_both_names_and_cannot_be_written() {
     assert_eq!(mode & 0o777, 0o444);
 
     let target = folder.path().join("out");
-    export(&blobs, &blob.sha512, &target).unwrap();
+    export(&blobs, &blob.sha512, &target, |_| {}).unwrap();
     std::fs::write(&target, "mine now").unwrap();
-    blobs.verify(&blob, |_| {}).unwrap();
+    assert_eq!(blobs.verify(&blob.sha512, |_| {}).unwrap(), Found::Sound(blob));
 }
 
 #[test]

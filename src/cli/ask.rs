@@ -1,7 +1,8 @@
 //! Asking the running node, or the store when none runs.
 
+use crate::blobs::Blobs;
 use crate::home::{Home, locate};
-use crate::node::{Answer, Call, Catalogue, ControlError, ask};
+use crate::node::{Answer, Call, Catalogue, Collect, ControlError, ask};
 
 use super::output::now;
 use super::{Common, Exit};
@@ -15,6 +16,23 @@ pub(super) fn home_path(common: &Common) -> std::path::PathBuf {
 /// The home of this command.
 pub(super) fn home(common: &Common) -> Result<Home, Exit> {
     Ok(Home::open(&home_path(common))?)
+}
+
+/// The images of a home, with their quota.
+pub(super) fn blobs(home: &Home) -> Result<Blobs, Exit> {
+    let quota = home.settings()?.blobs.quota.map(|quota| quota.0);
+    Ok(Blobs::open(&home.blobs_path())?.with_quota(quota))
+}
+
+/// Has the least recently used images go when one of this size does not fit under the
+/// quota. What still does not fit is told by whoever takes it in.
+pub(super) fn make_room(home: &Home, blobs: &Blobs, bytes: u64) -> Result<(), Exit> {
+    let Some(quota) = blobs.quota() else { return Ok(()) };
+    if blobs.usage()?.total().saturating_add(bytes) > quota {
+        let order = Collect { room: bytes, ..Collect::default() };
+        call(home, &Call::Collect(order), |_| {})?;
+    }
+    Ok(())
 }
 
 /// A runtime for commands that only wait.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::progress::bytes_bar;
 use super::{Common, Exit, ask, output};
-use crate::blobs::{Blobs, export};
+use crate::blobs::export;
 use crate::node::{Answer, Call, ImageName};
 
 /// Fetch an image: judged anew by this site's policy, every checksum verified.
@@ -46,7 +46,9 @@ impl Get {
             other => return Err(ask::unexpected(&other)),
         };
         if let Some(file) = &self.output {
-            export(&Blobs::open(&home.blobs_path())?, &image.sha512, file)?;
+            let bar = bytes_bar(image.bytes, "copying");
+            export(&ask::blobs(&home)?, &image.sha512, file, |bytes| bar.inc(bytes))?;
+            bar.finish_and_clear();
         }
         if common.json {
             return output::json(&image);

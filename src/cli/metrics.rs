@@ -16,6 +16,11 @@ fn gauge(name: &'static str, help: &'static str, value: i64) -> Metric {
     Metric { name, kind: "gauge", help, values: vec![(String::new(), value)] }
 }
 
+fn counter(name: &'static str, help: &'static str, value: u64) -> Metric {
+    let value = i64::try_from(value).unwrap_or(i64::MAX);
+    Metric { name, kind: "counter", help, values: vec![(String::new(), value)] }
+}
+
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -38,14 +43,12 @@ pub(super) fn lines(status: &StatusView) -> Vec<String> {
             help: "Documents known, by what became of them.",
             values: standings.map(standing).into(),
         },
-        Metric {
-            name: "suq_documents_unverified_total",
-            kind: "counter",
-            help: "Documents since the start that were not what they said.",
-            values: vec![(String::new(), i64::try_from(documents.unverified).unwrap_or(i64::MAX))],
-        },
+        counter(
+            "suq_documents_unverified_total",
+            "Documents since the start that were not what they said.",
+            documents.unverified,
+        ),
         gauge("suq_documents_verifying", "Documents on their way.", count(documents.verifying)),
-        gauge("suq_blobs", "Images in the store.", count(status.blobs)),
         gauge("suq_peers_connected", "Peers with a connection.", count(status.connected.len())),
         gauge(
             "suq_reconciled_peers",
@@ -77,7 +80,43 @@ pub(super) fn lines(status: &StatusView) -> Vec<String> {
             expires,
         ));
     }
+    metrics.extend(images(status));
     metrics.iter().flat_map(Metric::lines).collect()
+}
+
+/// Those of stored images.
+fn images(status: &StatusView) -> Vec<Metric> {
+    let mut metrics = vec![
+        gauge("suq_blobs", "Images in the store.", count(status.blobs)),
+        counter(
+            "suq_blobs_reread_total",
+            "Stored images that the scrub has read again.",
+            status.scrub.read,
+        ),
+        counter(
+            "suq_blobs_damaged_total",
+            "Stored images that the scrub found damaged.",
+            status.scrub.damaged,
+        ),
+        counter(
+            "suq_blobs_repaired_total",
+            "Damaged images that were fetched again.",
+            status.scrub.repaired,
+        ),
+        gauge(
+            "suq_blobs_damaged",
+            "Images that are damaged and not fetched again.",
+            count(status.damaged),
+        ),
+    ];
+    if let Some(ended) = status.scrub.ended {
+        metrics.push(gauge(
+            "suq_scrub_ended_timestamp_seconds",
+            "When the last round of reading all images again was over.",
+            ended.seconds(),
+        ));
+    }
+    metrics
 }
 
 impl Metric {

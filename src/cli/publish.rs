@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::progress::bytes_bar;
 use super::{Common, Exit, ask, output};
-use crate::blobs::{Blobs, Expected};
+use crate::blobs::Expected;
 use crate::manifest::Verifier;
 use crate::node::{Answer, Call};
 use crate::wire::MAX_DOCUMENT_BYTES;
@@ -41,7 +41,8 @@ impl Publish {
             let expected =
                 Expected { bytes: manifest.bytes, checksums: manifest.checksums.clone() };
             let bar = bytes_bar(manifest.bytes, "image");
-            let blobs = Blobs::open(&home.blobs_path())?;
+            let blobs = ask::blobs(&home)?;
+            ask::make_room(&home, &blobs, manifest.bytes)?;
             blobs.add(image, Some(&expected), |bytes| bar.inc(bytes))?;
             bar.finish_and_clear();
         }

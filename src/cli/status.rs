@@ -60,6 +60,19 @@ fn print(status: &StatusView) {
         output::line(format!("            {} to be judged again", documents.rejudging));
     }
     output::line(format!("images      {} in the store", status.blobs));
+    if status.damaged > 0 {
+        let count = status.damaged;
+        output::line(format!("            {count} DAMAGED and not yet fetched again"));
+    }
+    match (status.scrub.began, status.scrub.ended) {
+        (Some(began), None) => {
+            output::line(format!("            being read again since {began}"));
+        }
+        (Some(_), Some(ended)) => {
+            output::line(format!("            all were read again until {ended}"));
+        }
+        (None, _) => {}
+    }
     let reconciled = status.reconciled.iter().map(|(_, time)| *time).max();
     let reconciled = reconciled.map_or_else(|| "never".to_owned(), |time| time.to_string());
     output::line(format!("reconciled  {reconciled}, with {} peers", status.reconciled.len()));

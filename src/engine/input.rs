@@ -1,5 +1,6 @@
 //! What happens to the engine.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::manifest::{PieceList, Trust, Verified};
 use crate::membership::{Membership, Proven};
-use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256};
+use crate::model::{Address, Checksums, ContentId, EntryKey, Identifier, Peer, Sha256, Sha512};
 use crate::policy::{Policy, Verdict};
 use crate::wire::{BlobName, Request, Response};
 
@@ -39,6 +40,14 @@ pub enum Input {
         call: CallId,
         /// The blob and what it must match.
         wanted: Wanted,
+    },
+    /// This site may give up blobs, and wants to know which of them others hold;
+    /// answered by [`Reply::Held`].
+    Survey {
+        /// Whom to answer.
+        call: CallId,
+        /// At most 1024 blobs with their sizes.
+        blobs: BTreeMap<Sha512, u64>,
     },
     /// The caller went away; its work may go on, its reply is dropped.
     Hangup {
@@ -324,6 +333,8 @@ pub enum Reply {
         /// What went wrong with those that held it.
         failures: Vec<(Provider, String)>,
     },
+    /// The blobs that a connected peer says to hold.
+    Held(BTreeSet<Sha512>),
     /// The node could not do it.
     Failed {
         /// What went wrong and what to do.

@@ -175,6 +175,13 @@ pub(super) const MAX_ASKED_FOR_BLOB: usize = 32;
 /// line that broke.
 pub(super) const FETCH_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Blobs that are asked about at once before some are given up: sixteen questions to
+/// each peer.
+pub(super) const MAX_SURVEYED: usize = 1024;
+
+/// Calls at once that ask who holds some blobs.
+pub(super) const MAX_SURVEYS: usize = 4;
+
 /// Blobs fetched at once.
 pub(super) const MAX_FETCHES: usize = 16;
 

@@ -13,6 +13,7 @@ mod catalogue;
 mod door;
 mod effect;
 mod fetch;
+mod holders;
 mod ids;
 mod input;
 mod limits;
@@ -77,6 +78,7 @@ pub struct Engine {
     sync: sync::Sync,
     peers: peers::Peers,
     fetch: fetch::Fetch,
+    holders: holders::Holders,
     serve: serve::Serve,
     door: Option<door::Door>,
     relaying: rates::Relaying,
@@ -141,6 +143,7 @@ impl Engine {
             sync: sync::Sync::default(),
             peers: peers::Peers::default(),
             fetch: fetch::Fetch::default(),
+            holders: holders::Holders::default(),
             serve: serve::Serve::default(),
             door: start.door.map(door::Door::new),
             relaying: rates::Relaying::default(),
@@ -165,6 +168,7 @@ impl Engine {
             Input::Publish { call, document } => self.publish(call, document, now),
             Input::Sync { call, peer } => self.sync_on_call(call, peer, now),
             Input::Fetch { call, wanted } => self.fetch_on_call(call, wanted, now),
+            Input::Survey { call, blobs } => self.survey_on_call(call, blobs),
             Input::Hangup { call } => self.hang_up(call),
             Input::Heard { peer, gossip, document } => self.heard(peer, gossip, document, now),
             Input::Connected { peer } => self.connected(peer, now),
@@ -177,6 +181,7 @@ impl Engine {
             }
             Input::Answered { ask, answer } => match &self.door {
                 Some(door) if door.has_asked(ask) => self.members_answered(ask, answer, now),
+                _ if self.holders.has_asked(ask) => self.survey_answered(ask, answer, now),
                 _ => self.answered(ask, answer, now),
             },
             Input::Issue { call, statement } => self.issue(call, *statement, now),

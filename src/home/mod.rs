@@ -27,7 +27,9 @@ pub use federation::Federation;
 pub use locate::locate;
 pub use lock::Lock;
 pub use peers::PeerLists;
-pub use settings::{Fetch as FetchSettings, Gossip, Membership, Mode, Network, Settings, Trust};
+pub use settings::{
+    BlobSettings, Fetch as FetchSettings, Gossip, Membership, Mode, Network, Settings, Trust,
+};
 pub use trust::anchors_of;
 
 use std::fs;

@@ -1,11 +1,12 @@
 //! `suq.toml`: how the node runs. Every setting has a default that works.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Home, HomeError};
-use crate::model::{Address, Reachable, Sha256};
+use crate::model::{Address, Reachable, Sha256, Size, Span, none_or};
 
 /// Everything in `suq.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub gossip: Gossip,
     /// How images are fetched.
     pub fetch: Fetch,
+    /// How images are kept.
+    pub blobs: BlobSettings,
 }
 
 /// `[fetch]`.
@@ -31,8 +34,9 @@ pub struct Settings {
 pub struct Fetch {
     /// Hosts, addresses and networks that locations may name although they are private.
     pub allow: Vec<String>,
-    /// Bytes of each second, of all images together; 0 for no bound.
-    pub rate: u64,
+    /// Bytes of each second, of all images together; none for as many as come.
+    #[serde(deserialize_with = "bound")]
+    pub rate: Option<Size>,
     /// Certificate authorities of web servers, beside the system's.
     pub trust: Option<PathBuf>,
     /// A client certificate for grid storage, in PEM,
@@ -52,6 +56,7 @@ impl Default for Settings {
             membership: Membership::default(),
             gossip: Gossip::default(),
             fetch: Fetch::default(),
+            blobs: BlobSettings::default(),
         }
     }
 }
@@ -139,6 +144,38 @@ impl Default for Gossip {
     fn default() -> Gossip {
         Gossip { relay_refused: true }
     }
+}
+
+/// `[blobs]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BlobSettings {
+    /// Bytes of the disk that images may take; none when it is up to the disk.
+    #[serde(deserialize_with = "bound")]
+    pub quota: Option<Size>,
+    /// How long one round of the scrub takes at least; none when it is off.
+    #[serde(deserialize_with = "scrub")]
+    pub scrub: Option<Span>,
+    /// Bytes that the scrub reads in a second at the most.
+    pub scrub_rate: Size,
+}
+
+impl Default for BlobSettings {
+    fn default() -> BlobSettings {
+        BlobSettings {
+            quota: None,
+            scrub: Some(Span(Duration::from_secs(30 * 24 * 3600))),
+            scrub_rate: Size(20_000_000),
+        }
+    }
+}
+
+fn bound<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Size>, D::Error> {
+    none_or("none", deserializer)
+}
+
+fn scrub<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
+    none_or("never", deserializer)
 }
 
 impl Home {

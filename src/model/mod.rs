@@ -1,6 +1,7 @@
 //! The words of suq as types: ids, digests, time. Pure values, parsed once at the border.
 
 mod address;
+mod amount;
 mod content_id;
 mod digest;
 mod email;
@@ -12,6 +13,7 @@ mod text;
 mod time;
 
 pub use address::{Address, BadAddress, Reachable};
+pub use amount::{BadAmount, Size, Span, none_or};
 pub use content_id::ContentId;
 pub use digest::{Algorithm, BadDigest, Checksum, Checksums, Sha1, Sha256, Sha512};
 pub use email::{BadEmail, Email};

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CollectView;
 use super::live::Progress;
+use crate::blobs::ScrubState;
 use crate::engine::Share;
 use crate::engine::timeline::Status;
 use crate::engine::{Stats, SyncReport};
@@ -58,6 +60,8 @@ pub enum Answer {
     Ids(Vec<ContentId>),
     /// Documents byte for byte; those that are gone are left out.
     Documents(Vec<String>),
+    /// What a collection did.
+    Collected(CollectView),
     /// It could not be done.
     Failed(Failure),
 }
@@ -114,6 +118,10 @@ pub struct StatusView {
     pub documents: Stats,
     /// Blobs in the store.
     pub blobs: usize,
+    /// Where the scrub is, which reads stored images again.
+    pub scrub: ScrubState,
+    /// Images that were found damaged and have not come again.
+    pub damaged: usize,
     /// Connected peers.
     pub connected: Vec<Peer>,
     /// When the catalogue was last reconciled with each peer.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ImageName;
+use super::{Collect, ImageName};
 use crate::engine::timeline::Status;
 use crate::model::{ContentId, Email, Peer, Timestamp};
 
@@ -78,6 +78,9 @@ pub enum Call {
     },
     /// Documents byte for byte.
     Read(Vec<ContentId>),
+    /// Take away images that the quota has no place for, and leftovers. A running node
+    /// asks its peers for other copies; without one nobody is known to have any.
+    Collect(Collect),
 }
 
 /// What to search for.
@@ -142,6 +145,7 @@ impl Call {
                 | Call::Documents { .. }
                 | Call::Read(_)
                 | Call::Get { .. }
+                | Call::Collect(_)
         )
     }
 }

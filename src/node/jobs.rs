@@ -6,6 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::catalogue::{Allowed, Catalogue};
+use super::collect::{Collecting, before_fetching};
 use super::transfer::Transfer;
 use super::{Answer, Call, ImageName};
 use crate::engine::{FetchId, Input, LoadId};
@@ -19,6 +20,10 @@ pub(super) enum Done {
     Inputs(Vec<Input>),
     /// An image was judged and may be fetched.
     Allowed(Box<Allowed>, oneshot::Sender<Answer>),
+    /// A collection is planned.
+    Planned(Box<Collecting>),
+    /// Something that the operators of this site should know.
+    Alert(String),
 }
 
 /// Starts jobs. Their number is bounded by whoever orders them: the engine for
@@ -30,7 +35,7 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    fn blocking(&self, job: impl FnOnce(&Catalogue) -> Option<Done> + Send + 'static) {
+    pub(super) fn blocking(&self, job: impl FnOnce(&Catalogue) -> Option<Done> + Send + 'static) {
         let Jobs { catalogue, done } = self.clone();
         tokio::task::spawn_blocking(move || {
             if let Some(result) = job(&catalogue) {
@@ -76,7 +81,7 @@ impl Jobs {
                 Err(failure) => Answer::Failed(failure),
                 Ok(allowed) => match catalogue.stored(&allowed) {
                     Some(image) => Answer::Got(image),
-                    None => return Some(Done::Allowed(Box::new(allowed), reply)),
+                    None => return Some(before_fetching(catalogue, allowed, now, reply)),
                 },
             };
             let _ = reply.send(answer);

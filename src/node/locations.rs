@@ -34,6 +34,6 @@ impl Fetching {
             identity,
             ..Settings::default()
         })?;
-        Ok(Fetching { client, rate: Rate::new(Some(settings.rate)) })
+        Ok(Fetching { client, rate: Rate::new(settings.rate.map(|rate| rate.0)) })
     }
 }

@@ -6,7 +6,9 @@
 
 mod answer;
 mod call;
+mod care;
 mod catalogue;
+mod collect;
 mod control;
 mod federation;
 mod image;
@@ -26,6 +28,7 @@ pub use answer::{
 };
 pub use call::{Call, Query, StatusFilter};
 pub use catalogue::{Catalogue, CatalogueError};
+pub use collect::{Collect, CollectView, CollectedView, KeptReason, KeptView};
 pub use control::{ControlError, ask};
 pub use image::{BadImageName, ImageName};
 pub use live::Progress;

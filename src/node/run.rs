@@ -1,7 +1,7 @@
 //! The run loop: four arms — calls, network, finished jobs, deadline — and one
 //! engine that decides.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::time::{Duration, SystemTime};
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Call;
 use super::answer::{Answer, Failure, FailureKind, ImageView, StatusView};
 use super::catalogue::{Allowed, Catalogue, Trusted};
+use super::collect::Collecting;
 use super::jobs::{Done, Jobs};
 use super::locations::Fetching;
 use super::transfer::Transfer;
@@ -74,6 +75,8 @@ pub(super) struct RunLoop {
     pending: BTreeMap<CallId, Pending>,
     /// Where transfers hear of peers that hold what they fetch.
     holders: BTreeMap<FetchId, mpsc::UnboundedSender<(Peer, Sha512)>>,
+    /// Collections that wait for what peers say to hold.
+    pub(super) collecting: BTreeMap<CallId, Box<Collecting>>,
     calls: u64,
     pub(super) listening: Vec<Address>,
     alerts: VecDeque<String>,
@@ -111,6 +114,7 @@ impl RunLoop {
             is_closed,
             pending: BTreeMap::new(),
             holders: BTreeMap::new(),
+            collecting: BTreeMap::new(),
             calls: 0,
             listening: Vec::new(),
             alerts: VecDeque::new(),
@@ -203,7 +207,7 @@ impl RunLoop {
             Effect::Dial { peer, addresses } => self.net.dial(peer, addresses).await,
             Effect::Disconnect { peer } => self.net.disconnect(peer).await,
             Effect::Reply { call, reply } => self.reply(call, reply),
-            Effect::Alert(alert) => self.alert(&alert),
+            Effect::Alert(alert) => self.engine_alert(&alert),
         }
     }
 
@@ -272,11 +276,20 @@ impl RunLoop {
                     }
                 }
                 self.take_all(inputs).await;
-                if let Some(Done::Allowed(allowed, reply)) = other {
-                    self.fetch(allowed, reply).await;
+                if let Some(other) = other {
+                    self.ended(other).await;
                 }
             }
+            done => self.ended(done).await,
+        }
+    }
+
+    async fn ended(&mut self, done: Done) {
+        match done {
+            Done::Inputs(inputs) => self.take_all(inputs).await,
             Done::Allowed(allowed, reply) => self.fetch(allowed, reply).await,
+            Done::Planned(collecting) => self.planned(collecting).await,
+            Done::Alert(text) => self.alert(text),
         }
     }
 
@@ -291,10 +304,14 @@ impl RunLoop {
         reply: oneshot::Sender<Answer>,
         allowed: Option<Box<Allowed>>,
     ) -> CallId {
-        self.calls += 1;
-        let call = CallId(self.calls);
+        let call = self.next_call();
         self.pending.insert(call, Pending { reply, allowed });
         call
+    }
+
+    pub(super) fn next_call(&mut self) -> CallId {
+        self.calls += 1;
+        CallId(self.calls)
     }
 
     async fn asked(&mut self, Asked { call, reply }: Asked) {
@@ -311,6 +328,7 @@ impl RunLoop {
                 return self.take(Input::Sync { call, peer }).await;
             }
             Call::Get { image, stale } => return self.jobs.get(image, stale, now, reply),
+            Call::Collect(order) => return self.jobs.plan(order, now, reply),
             Call::Syncs => Answer::Syncing(self.engine.syncs().cloned().collect()),
             Call::Status => Answer::Status(Box::new(self.status(now))),
             Call::Invite { member, days } => return self.invite(member, days, reply).await,
@@ -346,6 +364,10 @@ impl RunLoop {
     }
 
     fn reply(&mut self, call: CallId, reply: Reply) {
+        if let Some(collecting) = self.collecting.remove(&call) {
+            let held = if let Reply::Held(held) = reply { held } else { BTreeSet::new() };
+            return self.surveyed(collecting, held);
+        }
         let Some(Pending { reply: sender, allowed }) = self.pending.remove(&call) else { return };
         let failed = |kind, message: String| Answer::Failed(Failure::new(kind, message));
         let answer = match reply {
@@ -381,6 +403,8 @@ impl RunLoop {
                 }
                 failed(FailureKind::Unreachable, message)
             }
+            // Collections have been answered above.
+            Reply::Held(_) => return,
             Reply::Failed { reason } => failed(FailureKind::Failed, reason),
             Reply::Busy => {
                 failed(FailureKind::Failed, "the node has too much to do: try again".to_owned())
@@ -394,7 +418,7 @@ impl RunLoop {
         Some(ImageView { from: shares, ..image })
     }
 
-    fn alert(&mut self, alert: &Alert) {
+    fn engine_alert(&mut self, alert: &Alert) {
         let text = match alert {
             Alert::Equivocation { key, first, second } => format!(
                 "{} signed two different documents for {key}: {first} and {second}; the deprecated \
@@ -410,6 +434,10 @@ impl RunLoop {
                 .to_owned(),
             Alert::StoreFailed { reason } => format!("the store could not be written: {reason}"),
         };
+        self.alert(text);
+    }
+
+    fn alert(&mut self, text: String) {
         tracing::warn!("{text}");
         self.alerts.push_back(text);
         if self.alerts.len() > MAX_ALERTS {
@@ -429,6 +457,8 @@ impl RunLoop {
             listening: self.listening.clone(),
             documents: self.engine.stats(),
             blobs: catalogue.blobs().list().map_or(0, |blobs| blobs.len()),
+            scrub: catalogue.blobs().scrub_state(),
+            damaged: catalogue.blobs().damaged().map_or(0, |damaged| damaged.len()),
             connected: self.engine.connected_peers().collect(),
             reconciled: self.engine.reconciled().collect(),
             alerts: self.alerts.iter().cloned().collect(),

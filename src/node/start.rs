@@ -2,9 +2,10 @@
 
 use std::time::SystemTime;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::care::Care;
 use super::catalogue::{Catalogue, CatalogueError};
 use super::control::ControlError;
 use super::locations::Fetching;
@@ -88,10 +89,16 @@ impl Node {
         let (calls, asked) = mpsc::channel(WAITING_CALLS);
         let node = Node { calls, catalogue: catalogue.clone(), peer };
         let socket = control::listen(home, node.clone())?;
+        let blobs = catalogue.blobs().clone();
         let run_loop =
             RunLoop::new(engine, catalogue, home.clone(), federation, (net, fetching), identity);
+        let done = run_loop.jobs.done.clone();
+        let settings = settings.blobs.clone();
+        let care = Care { node: node.clone(), blobs, settings, done, found: Notify::new() };
         let task = tokio::spawn(async move {
+            let care = tokio::spawn(care.run());
             run_loop.run(asked, events).await;
+            care.abort();
             drop(socket);
             drop(lock);
         });

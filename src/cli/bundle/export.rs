@@ -53,7 +53,7 @@ impl Export {
         let mut bundle = Writer {
             out: BufWriter::new(partial),
             file: &self.file,
-            blobs: Blobs::open(&home.blobs_path())?,
+            blobs: ask::blobs(&home)?,
             verifier: Verifier::new(),
             manifests: 0,
             images: BTreeSet::new(),

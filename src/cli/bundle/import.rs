@@ -77,7 +77,7 @@ impl Import {
             Exit::failed(format!("{}: {error}; {advice}", self.file.display()))
         };
         open_bundle(&mut input).map_err(bad)?;
-        let blobs = Blobs::open(&home.blobs_path())?;
+        let blobs = ask::blobs(&home)?;
         let mut reader = Reader {
             home,
             blobs,
@@ -184,6 +184,8 @@ impl Reader {
             return Ok(());
         }
         let expected = Expected { bytes, checksums: manifest.checksums.clone() };
+        let room = self.blobs.room_for(&expected.checksums, bytes);
+        ask::make_room(&self.home, &self.blobs, room)?;
         let incoming = Incoming::begin(&self.blobs, expected)?;
         let bar = bytes_bar(bytes, "image");
         self.image = Some(Image { incoming, bytes, piece: 0, octets: Vec::new(), bar });

@@ -76,18 +76,21 @@ impl Catalogue {
         })
     }
 
-    /// The blob of an allowed image, when it is here.
+    /// The blob of an allowed image, when it is here. It counts as used.
     pub(in crate::node) fn stored(&self, allowed: &Allowed) -> Option<ImageView> {
         let Wanted { identifier, bytes, checksums, .. } = &allowed.wanted;
         let blob = self.blobs.by_sha1(&identifier.sha1())?;
         // SHA-1 alone is never enough when the manifest has more.
         let named = checksums.sha512().is_none_or(|sha512| sha512 == blob.sha512);
-        (named && blob.bytes == *bytes).then(|| ImageView {
-            identifier: *identifier,
-            sha512: blob.sha512,
-            bytes: blob.bytes,
-            endorser: allowed.endorser.to_string(),
-            from: Vec::new(),
+        (named && blob.bytes == *bytes).then(|| {
+            self.blobs.mark_used(&blob.sha512);
+            ImageView {
+                identifier: *identifier,
+                sha512: blob.sha512,
+                bytes: blob.bytes,
+                endorser: allowed.endorser.to_string(),
+                from: Vec::new(),
+            }
         })
     }
 

@@ -87,9 +87,10 @@ impl Catalogue {
     /// Opens the store of a home for reading and judging.
     pub fn open(home: &Home) -> Result<Catalogue, CatalogueError> {
         let trusted = Trusted::read(home)?;
+        let quota = home.settings()?.blobs.quota.map(|quota| quota.0);
         Ok(Catalogue {
             store: Store::open(&home.store_path())?,
-            blobs: Blobs::open(&home.blobs_path())?,
+            blobs: Blobs::open(&home.blobs_path())?.with_quota(quota),
             verifier: Arc::new(Verifier::new()),
             trusted: Arc::new(RwLock::new(trusted)),
             live: Live::default(),
@@ -127,6 +128,7 @@ impl Catalogue {
             Call::Check(document) => self.check(document, now).map(Answer::Why),
             Call::Documents { since, images } => self.documents(*since, images).map(Answer::Ids),
             Call::Read(ids) => self.read(ids).map(Answer::Documents),
+            Call::Collect(order) => self.collect_alone(order, now).map(Answer::Collected),
             Call::Policy => Ok(Answer::Policy(self.policy_view())),
             Call::Get { image, stale } => self.get_stored(image, *stale, now).map(Answer::Got),
             _ => Err(no_node()),

@@ -6,6 +6,7 @@
 
 mod header;
 mod keeper;
+mod location;
 mod peer;
 mod rate;
 mod round;
@@ -13,7 +14,6 @@ mod shared;
 mod sources;
 #[cfg(test)]
 mod tests;
-mod url;
 
 pub(super) use header::{read_header, write_header};
 pub(super) use rate::Rate;

@@ -9,7 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::keeper::{self, Brought, Kept};
 use super::shared::Shared;
 use super::sources::{Source, Sources};
-use super::{Transfer, died, peer, url};
+use super::{Transfer, died, location, peer};
 use crate::blobs::{BlobError, Incoming};
 use crate::engine::{ProviderId, Schedule};
 use crate::wire::PIECE_BYTES;
@@ -145,7 +145,7 @@ impl Running<'_> {
                         peer::bring(id, (peer, sha512), &streams, &rate, &shared, &pieces).await
                     }
                     Source::Url(url) => {
-                        url::bring(id, &url, &client, &rate, &shared, &pieces).await
+                        location::bring(id, &url, &client, &rate, &shared, &pieces).await
                     }
                 };
                 (id, outcome)
