@@ -81,7 +81,7 @@ impl Attempt<'_> {
         let in_order = source.access() == Access::Sequential;
         self.shared.join(self.id, in_order);
         match in_order {
-            true => self.from_the_start(&source, brought).await,
+            true => self.all_of_it(&source, brought).await,
             false => self.by_ranges(&source, brought).await,
         }
     }
@@ -106,7 +106,7 @@ impl Attempt<'_> {
     }
 
     /// Reads everything, and keeps what nobody else has brought.
-    async fn from_the_start(&self, source: &Source, brought: &mut bool) -> Result<(), Fault> {
+    async fn all_of_it(&self, source: &Source, brought: &mut bool) -> Result<(), Fault> {
         let mut reader = Reader::new(source.read_all().await?, self.rate);
         let count = self.shared.wanted.bytes.div_ceil(PIECE_BYTES) as u32;
         for piece in 0..count {
