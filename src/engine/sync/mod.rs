@@ -281,7 +281,7 @@ impl Engine {
             report: SyncReport { missing: needed.len() as u64, ..SyncReport::of(peer, now) },
             needed,
         };
-        session.fetch_in(Stage::Left { list_from });
+        session.stage = Stage::Left { list_from };
         self.sync.sessions.insert(peer, session);
         self.learn_if_nothing_is_left(peer, now);
     }

@@ -1,7 +1,7 @@
 //! Which documents a peer has that this node does not know.
 
+use super::Stage;
 use super::snapshot::{Reconciliation, Step};
-use super::{Session, Stage};
 use crate::engine::Engine;
 use crate::engine::limits::{MAX_NEEDED, MAX_PAGES, MAX_ROUNDS, MIN_WASTE};
 use crate::model::{ContentId, Peer, Timestamp};
@@ -67,8 +67,8 @@ impl Engine {
         let waste = session.report.bytes.saturating_sub(64 * session.report.missing);
         let is_wasteful = waste > (32 * entries).max(MIN_WASTE);
         match next {
-            None => session.fetch_in(Stage::Learnt),
-            Some(_) if session.is_cut => session.fetch_in(Stage::Learnt),
+            None => session.stage = Stage::Learnt,
+            Some(_) if session.is_cut => session.stage = Stage::Learnt,
             Some(_) if is_dense || is_wasteful || session.report.rounds >= MAX_ROUNDS => {
                 self.list(peer, unsettled, now);
             }
@@ -95,9 +95,9 @@ impl Engine {
         self.note_needed(peer, ids.iter().map(|id| ContentId::from_bytes(*id)));
         let Some(session) = self.sync.sessions.get_mut(&peer) else { return };
         match next {
-            None => session.fetch_in(Stage::Learnt),
+            None => session.stage = Stage::Learnt,
             // What is noted is fetched; another session asks for this page again.
-            Some(_) if session.is_cut => session.fetch_in(Stage::Left { list_from: Some(asked) }),
+            Some(_) if session.is_cut => session.stage = Stage::Left { list_from: Some(asked) },
             Some(next) => self.list(peer, next, now),
         }
     }
@@ -118,14 +118,5 @@ impl Engine {
                 session.report.missing += 1;
             }
         }
-    }
-}
-
-impl Session {
-    /// Learns no more for now. Documents are fetched in the order of the store, here
-    /// and there: one page of it after the other, and each once.
-    pub(super) fn fetch_in(&mut self, stage: Stage) {
-        self.stage = stage;
-        self.needed.make_contiguous().sort_unstable();
     }
 }
