@@ -153,8 +153,10 @@ impl Engine {
                 self.outbox.push(Effect::Provide { fetch, peer, sha512 });
             }
         } else if search.silent.is_empty() {
-            // A line that broke is often back in a moment.
-            let patience = if search.failures.is_empty() { now } else { now.plus(FETCH_PATIENCE) };
+            // A line that broke is often back in a moment, and so is a peer that left
+            // before it could be asked.
+            let may_come = !search.failures.is_empty() || search.asked.is_empty();
+            let patience = if may_come { now.plus(FETCH_PATIENCE) } else { now };
             let given_up = *search.given_up.get_or_insert(patience);
             if given_up <= now {
                 self.give_up(name);

@@ -1,6 +1,7 @@
 //! A peer as a provider: runs of pieces over blob streams.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
@@ -17,16 +18,71 @@ use crate::wire::{
     BlobAsk, BlobReply, BlobRequest, ByteRange, PIECE_BYTES, PieceDigests, decode, encode,
 };
 
+/// Attempts that bring nothing before a peer is given up: a connection may be closed for
+/// another one in the very moment when a stream is opened on it.
+const ATTEMPTS: u32 = 3;
+
+/// Before the second attempt; the next one waits twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Why an attempt ended.
+enum Fault {
+    /// It does not have what is wanted.
+    Never(String),
+    /// Another attempt may do better.
+    Now(String),
+}
+
+impl Fault {
+    fn reason(self) -> String {
+        match self {
+            Fault::Never(reason) | Fault::Now(reason) => reason,
+        }
+    }
+}
+
 /// Brings what the schedule asks for, until all is here.
 pub(super) async fn bring(
+    id: ProviderId,
+    peer: (Peer, Sha512),
+    streams: &BlobStreams,
+    rate: &Rate,
+    shared: &Shared,
+    pieces: &mpsc::Sender<Brought>,
+) -> Result<(), String> {
+    let (mut attempts, mut wait) = (0, FIRST_WAIT);
+    loop {
+        let mut brought = false;
+        shared.join(id, false);
+        let attempt = attempt(id, peer, streams, rate, shared, pieces, &mut brought).await;
+        let reason = match attempt {
+            Ok(()) => return Ok(()),
+            Err(Fault::Never(reason)) => return Err(reason),
+            Err(Fault::Now(reason)) => reason,
+        };
+        if brought {
+            (attempts, wait) = (0, FIRST_WAIT);
+        }
+        attempts += 1;
+        if attempts >= ATTEMPTS {
+            return Err(reason);
+        }
+        // Others bring what it was asked for.
+        shared.leave(id);
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+    }
+}
+
+async fn attempt(
     id: ProviderId,
     (peer, sha512): (Peer, Sha512),
     streams: &BlobStreams,
     rate: &Rate,
     shared: &Shared,
     pieces: &mpsc::Sender<Brought>,
-) -> Result<(), String> {
-    shared.join(id, false);
+    brought: &mut bool,
+) -> Result<(), Fault> {
     while let Some(run) = shared.next(id).await {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         let (offset, _) = shared.place(*first);
@@ -40,7 +96,9 @@ pub(super) async fn bring(
                 shared.give_back(id);
                 break;
             }
-            let octets = Arc::new(read(&mut stream, shared.place(piece).1, rate).await?);
+            let octets = read(&mut stream, shared.place(piece).1, rate).await;
+            let octets = Arc::new(octets.map_err(Fault::Now)?);
+            *brought = true;
             // The keeper ends first when all is here.
             if pieces.send(Brought::Piece { from: id, piece, octets }).await.is_err() {
                 return Ok(());
@@ -59,7 +117,7 @@ pub(super) async fn signed_pieces(
 ) -> Result<PieceDigests, String> {
     let count = wanted.bytes.div_ceil(PIECE_BYTES);
     let request = BlobRequest { sha512, ask: BlobAsk::Pieces };
-    let mut stream = open(streams, peer, &request, wanted).await?;
+    let mut stream = open(streams, peer, &request, wanted).await.map_err(Fault::reason)?;
     let octets = read(&mut stream, 32 * count, &Rate::new(None)).await?;
     let digests = PieceDigests::from_octets(&octets).filter(|found| found.digest() == signed);
     digests.ok_or_else(|| "its list of pieces is not the one that is signed".to_owned())
@@ -70,19 +128,21 @@ async fn open(
     peer: Peer,
     request: &BlobRequest,
     wanted: &Wanted,
-) -> Result<BlobStream, String> {
+) -> Result<BlobStream, Fault> {
     let opened = timeout(STALL, streams.open(peer)).await;
     let mut stream = opened
-        .map_err(|_| "it did not open a stream in time".to_owned())?
-        .map_err(|error| error.to_string())?;
-    write_header(&mut stream, &encode(request)).await?;
-    let reply = read_header(&mut stream).await?;
-    match decode(&reply).map_err(|error| error.to_string())? {
+        .map_err(|_| Fault::Now("it did not open a stream in time".to_owned()))?
+        .map_err(|error| Fault::Now(error.to_string()))?;
+    write_header(&mut stream, &encode(request)).await.map_err(Fault::Now)?;
+    let reply = read_header(&mut stream).await.map_err(Fault::Now)?;
+    match decode(&reply).map_err(|error| Fault::Never(error.to_string()))? {
         BlobReply::Found { bytes } if bytes == wanted.bytes => Ok(stream),
-        BlobReply::Found { bytes } => Err(format!("it has {bytes} bytes under that name")),
-        BlobReply::NotFound => Err("it does not hold the image any more".to_owned()),
-        BlobReply::Busy => Err("it serves too many others".to_owned()),
-        BlobReply::Refused { text } => Err(format!("it refused: {text}")),
+        BlobReply::Found { bytes } => {
+            Err(Fault::Never(format!("it has {bytes} bytes under that name")))
+        }
+        BlobReply::NotFound => Err(Fault::Never("it does not hold the image any more".to_owned())),
+        BlobReply::Busy => Err(Fault::Now("it serves too many others".to_owned())),
+        BlobReply::Refused { text } => Err(Fault::Never(format!("it refused: {text}"))),
     }
 }
 
