@@ -20,6 +20,14 @@ use crate::wire::PieceDigests;
 /// what the last sync has left to do.
 const SYNC_BYTES: u64 = 32 * 1024 * 1024;
 
+/// Largest blob: what the file systems of sites hold in one file. A manifest can say
+/// anything, and the map of the pieces is made before the disk is asked.
+const MAX_BYTES: u64 = 16 << 40;
+
+/// Pieces of an earlier attempt that are hashed between two that arrive: a provider must
+/// not have to wait until all of them are.
+const CATCH_UP: usize = 4;
+
 /// What a blob must match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
@@ -104,7 +112,12 @@ impl Incoming {
     /// When there is no space for what is missing, or another process receives
     /// the same blob.
     pub fn begin(blobs: &Blobs, expected: Expected) -> Result<Incoming, BlobError> {
-        let path = blobs.partial_folder().join(expected.name());
+        let folder = blobs.partial_folder();
+        if expected.bytes > MAX_BYTES {
+            let (needed, available) = (expected.bytes, MAX_BYTES);
+            return Err(BlobError::NoSpace { folder, needed, available });
+        }
+        let path = folder.join(expected.name());
         let map_path = path.with_extension("map");
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(BlobError::io(&path))?;
@@ -172,7 +185,7 @@ impl Incoming {
         let written = sparse::write_all_at(&self.file, octets, offset);
         written.map_err(|error| self.write_failed(error))?;
         self.map[piece as usize] = 1;
-        self.catch_up(offset)?;
+        self.catch_up(offset, CATCH_UP)?;
         if self.hasher.bytes() == offset {
             self.hasher.update(octets);
         }
@@ -194,9 +207,12 @@ impl Incoming {
         }
     }
 
-    /// Hashes what is here before this offset and was not hashed yet.
-    fn catch_up(&mut self, until: u64) -> Result<(), BlobError> {
-        while self.hasher.bytes() < until {
+    /// Hashes what is here before this offset and was not hashed yet, some pieces of it.
+    fn catch_up(&mut self, until: u64, pieces: usize) -> Result<(), BlobError> {
+        for _ in 0..pieces {
+            if self.hasher.bytes() >= until {
+                return Ok(());
+            }
             let piece = (self.hasher.bytes() / PIECE_BYTES) as u32;
             if self.map.get(piece as usize) != Some(&1) {
                 return Ok(());
@@ -227,7 +243,7 @@ impl Incoming {
     /// # Errors
     /// When the disk refuses.
     pub fn finish(mut self) -> Result<Finished, BlobError> {
-        self.catch_up(self.expected.bytes)?;
+        self.catch_up(self.expected.bytes, self.map.len())?;
         let fresh = Hasher::new(&self.expected.algorithms());
         let hasher = std::mem::replace(&mut self.hasher, fresh);
         let bytes = hasher.bytes();
@@ -280,8 +296,10 @@ impl Incoming {
             empty.map_err(BlobError::io(&self.path))?;
         }
         self.hasher = Hasher::new(&self.expected.algorithms());
-        // Now, before anything of it is believed after a crash.
-        fs::write(&self.map_path, &self.map).map_err(BlobError::io(&self.map_path))
+        if let Some(syncer) = &self.syncer {
+            syncer.put(&self.map);
+        }
+        Ok(())
     }
 
     /// Ends for now: everything that is here is durable, for the next attempt. Dropping

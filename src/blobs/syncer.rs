@@ -32,6 +32,12 @@ impl Syncer {
         self.maps.try_send(map.to_vec()).is_ok()
     }
 
+    /// The same for a map that must come after the one before, so it waits for a place.
+    pub(super) fn put(&self, map: &[u8]) {
+        // A thread that failed says so at the end.
+        let _ = self.maps.send(map.to_vec());
+    }
+
     /// Waits until everything is durable.
     pub(super) fn finish(self) -> io::Result<()> {
         drop(self.maps);

@@ -195,7 +195,10 @@ fn what_cannot_fit_is_refused_before_a_byte_is_fetched() {
     let blobs = Blobs::open(folder.path()).unwrap();
     let checksum = Checksum::new(Algorithm::Sha1, &"a".repeat(40)).unwrap();
     let checksums: Checksums = [checksum].into_iter().collect();
-    let bytes = 1 << 50;
+    let endless = Expected { bytes: u64::MAX, checksums: checksums.clone() };
+    let error = Incoming::begin(&blobs, endless).err().unwrap();
+    assert!(matches!(error, BlobError::NoSpace { .. }), "{error}");
+    let bytes = 1 << 43;
     let error = Incoming::begin(&blobs, Expected { bytes, checksums }).err().unwrap();
     assert!(matches!(error, BlobError::NoSpace { .. }), "{error}");
 }

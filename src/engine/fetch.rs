@@ -37,6 +37,14 @@ pub(super) struct Fetch {
     asks: BTreeMap<AskId, (BlobName, Peer)>,
 }
 
+impl Search {
+    /// A provider failed; what it failed by before does not matter any more.
+    fn failed(&mut self, provider: Provider, reason: String) {
+        self.failures.retain(|(failed, _)| *failed != provider);
+        self.failures.push((provider, reason));
+    }
+}
+
 impl Fetch {
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.searches.values().filter_map(|search| search.given_up).min()
@@ -121,16 +129,16 @@ impl Engine {
                     }
                     Some(held) => {
                         let reason = format!("holds {} bytes under that name", held.bytes);
-                        search.failures.push((Provider::Peer(peer), reason));
+                        search.failed(Provider::Peer(peer), reason);
                     }
                     None => {}
                 }
             }
             Ok(Response::Error { text, .. }) => {
-                search.failures.push((Provider::Peer(peer), text));
+                search.failed(Provider::Peer(peer), text);
             }
             Ok(_) => self.blame(peer, "its answer does not fit the question", now),
-            Err(reason) => search.failures.push((Provider::Peer(peer), reason)),
+            Err(reason) => search.failed(Provider::Peer(peer), reason),
         }
         self.continue_search(name, now);
     }
@@ -204,8 +212,7 @@ impl Engine {
                         if let Provider::Peer(peer) = &provider {
                             search.holders.remove(peer);
                         }
-                        search.failures.retain(|(failed, _)| *failed != provider);
-                        search.failures.push((provider, reason));
+                        search.failed(provider, reason);
                     }
                 }
                 (None, blamed)

@@ -73,7 +73,9 @@ impl Transfer {
         loop {
             match run_round(self, Box::new(incoming), sources).await {
                 Round::Failed(error) => return Err(error),
-                Round::Starved(left) if sources.try_another() => incoming = *left,
+                Round::Starved(left) if sources.try_another() => {
+                    incoming = sources.keep_of_trial(left).await?;
+                }
                 Round::Starved(left) => {
                     blocking(move || left.pause()).await?;
                     return Ok(false);

@@ -106,11 +106,16 @@ impl Running<'_> {
                 Some(asked) = self.lists.join_next() => {
                     self.has_digests = asked.unwrap_or(false);
                 }
-                Some(Ok((id, outcome))) = self.workers.join_next() => {
-                    self.running.remove(&id);
-                    self.shared.leave(id);
-                    self.sources.ended(id, outcome);
-                }
+                Some(ended) = self.workers.join_next() => match ended {
+                    Ok((id, outcome)) => {
+                        self.running.remove(&id);
+                        self.shared.leave(id);
+                        self.sources.ended(id, outcome);
+                    }
+                    // Dismissed, or broken: then nobody waits for what it was to bring.
+                    Err(error) if error.is_cancelled() => {}
+                    Err(_) => return,
+                },
                 verdict = kept.recv() => match verdict {
                     Some(verdict) => {
                         self.sources.note(&verdict);

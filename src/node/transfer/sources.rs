@@ -153,57 +153,62 @@ impl Sources {
         error: BlobError,
     ) -> Result<Incoming, BlobError> {
         let reason = error.to_string();
-        let count = self.senders.len() as u32;
-        let (incoming, found) = blocking(move || {
-            let digests = (0..count).map(|piece| incoming.digest(piece));
-            let digests = digests.collect::<Result<Vec<Sha256>, BlobError>>()?;
+        let (incoming, signed) = blocking(move || {
             let wrong = incoming.keep_signed()?;
-            Ok((incoming, (digests, wrong)))
+            if wrong.as_ref().is_some_and(Vec::is_empty) {
+                // Every piece is as signed: the manifest contradicts itself.
+                incoming.keep(|_| false)?;
+                return Err(error);
+            }
+            Ok((incoming, wrong))
         })
         .await?;
-        let (digests, kept) = found;
-        match kept {
-            // Every piece is as signed: the manifest contradicts itself.
-            Some(wrong) if wrong.is_empty() => return Err(error),
-            Some(wrong) => {
-                for piece in wrong {
-                    if let Some(sender) =
-                        self.senders.get_mut(piece as usize).and_then(Option::take)
-                    {
-                        self.lied(sender, not_signed(piece));
-                    }
+        if let Some(wrong) = signed {
+            for piece in wrong {
+                let sender = self.senders.get_mut(piece as usize).and_then(Option::take);
+                if let Some(sender) = sender {
+                    self.lied(sender, not_signed(piece));
                 }
-                return Ok(*incoming);
             }
-            None => {}
+            return Ok(*incoming);
         }
-        let mut senders: Vec<Option<ProviderId>> = self.senders.clone();
-        senders.sort_unstable();
-        senders.dedup();
-        let alone = match senders.as_slice() {
-            [Some(alone)] => Some(*alone),
-            _ => self.trial,
-        };
-        match alone {
-            Some(alone) => {
+        let incoming = match (self.alone(), self.trial) {
+            (Some(alone), trial) | (None, trial @ Some(alone)) => {
                 self.lied(alone, reason);
-                if self.trial.is_some() {
+                if trial.is_some() {
                     self.choose_trial();
                 }
+                incoming
             }
-            None => {
+            (None, None) => {
+                let (incoming, digests) = digests(incoming, self.senders.len()).await?;
                 self.wrong = self.senders.iter().copied().zip(digests).collect();
                 self.choose_trial();
+                incoming
             }
-        }
-        let kept = self.trial.filter(|_| alone.is_none());
-        let senders = self.senders.clone();
-        self.senders.iter_mut().for_each(|sender| *sender = sender.filter(|id| Some(*id) == kept));
-        let keep = move |piece: u32| {
-            kept.is_some() && senders.get(piece as usize).copied().flatten() == kept
         };
-        let mut incoming = incoming;
-        blocking(move || incoming.keep(keep).map(|()| *incoming)).await
+        self.keep_of_trial(incoming).await
+    }
+
+    /// The provider that brought every piece; none when there were several, or when some
+    /// are of an earlier attempt.
+    fn alone(&self) -> Option<ProviderId> {
+        let first = self.senders.first().copied().flatten()?;
+        self.senders.iter().all(|sender| *sender == Some(first)).then_some(first)
+    }
+
+    /// Keeps what the one brought that is to bring everything; nothing when all may.
+    pub(super) async fn keep_of_trial(
+        &mut self,
+        mut incoming: Box<Incoming>,
+    ) -> Result<Incoming, BlobError> {
+        let trial = self.trial;
+        for sender in &mut self.senders {
+            *sender = sender.filter(|id| Some(*id) == trial);
+        }
+        let senders = self.senders.clone();
+        let is_kept = move |piece: u32| senders.get(piece as usize).is_some_and(Option::is_some);
+        blocking(move || incoming.keep(is_kept).map(|()| *incoming)).await
     }
 
     /// The blob is right now: whoever sent other pieces before has lied.
@@ -250,4 +255,17 @@ impl Sources {
 
 fn not_signed(piece: u32) -> String {
     format!("piece {piece} was not what the manifest signs")
+}
+
+/// The digests of all pieces as they are on the disk.
+async fn digests(
+    incoming: Box<Incoming>,
+    count: usize,
+) -> Result<(Box<Incoming>, Vec<Sha256>), BlobError> {
+    blocking(move || {
+        let digests = (0..count as u32).map(|piece| incoming.digest(piece));
+        let digests = digests.collect::<Result<_, _>>()?;
+        Ok((incoming, digests))
+    })
+    .await
 }

@@ -2,6 +2,7 @@
 //! what they should.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::{Barrier, mpsc, watch};
 
 use super::*;
 use crate::blobs::Hashed;
-use crate::engine::{Provider, Share};
+use crate::engine::{Provider, ProviderId, Share};
 use crate::fetch::{Client, Proxies, Settings};
 use crate::manifest::PieceList;
 use crate::model::{Address, Algorithm, FederationId, Identifier, Reachable};
@@ -188,6 +189,8 @@ struct Ended {
     providers: Vec<Peer>,
     octets: Option<Vec<u8>>,
     leftovers: usize,
+    /// Bytes of images that are not whole.
+    left_on_disk: u64,
 }
 
 /// Fetches an image from providers with these deeds.
@@ -224,11 +227,15 @@ async fn fetch_wanted(image: &Image, wanted: Arc<Wanted>, deeds: &[Deed]) -> End
         holders,
     };
     let outcome = tokio::time::timeout(PATIENCE, transfer.run()).await.expect("it ends");
+    let partial = folder.path().join("partial");
+    let left: Vec<_> = std::fs::read_dir(partial).unwrap().map(Result::unwrap).collect();
+    let images = left.iter().filter(|entry| entry.path().extension().is_none());
     Ended {
         outcome,
+        left_on_disk: images.map(|image| image.metadata().unwrap().blocks()).sum(),
+        leftovers: left.len(),
         providers: nodes.iter().map(|node| node.peer).collect(),
         octets: std::fs::read(blobs.path(&image.sha512())).ok(),
-        leftovers: std::fs::read_dir(folder.path().join("partial")).unwrap().count(),
     }
 }
 
@@ -320,7 +327,7 @@ async fn a_manifest_that_contradicts_itself_is_the_fault_of_no_peer() {
         panic!("{:?}", ended.outcome)
     };
     assert!(reason.contains("SHA-256") && blamed.is_empty(), "{reason}");
-    assert_eq!(ended.octets, None);
+    assert_eq!((ended.octets, ended.left_on_disk), (None, 0));
 }
 
 /// A web server with an image; without `ranges` it sends everything whatever is asked.
@@ -408,4 +415,36 @@ async fn peers_and_locations_bring_an_image_together() {
         let sum: u64 = shares.iter().map(|share| share.bytes).sum();
         assert_eq!(sum, image.hashed.bytes);
     }
+}
+
+#[tokio::test]
+async fn what_one_brought_alone_is_not_held_against_the_next() {
+    let image = image(3);
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(folder.path()).unwrap();
+    let checksums = image.hashed.checksums.clone();
+    let mut incoming =
+        Incoming::begin(&blobs, Expected { bytes: image.hashed.bytes, checksums }).unwrap();
+    let mut sources = Sources::default();
+    sources.pieces(3);
+    for (piece, octets) in (0_u32..).zip(image.octets.chunks(PIECE_BYTES as usize)) {
+        let mut octets = octets.to_vec();
+        octets[0] ^= u8::from(piece == 0);
+        let length = octets.len() as u64;
+        assert!(incoming.take(piece, &Arc::new(octets)).unwrap());
+        sources.add_peer(Peer::from_key([piece as u8; 32]), image.sha512());
+        // The second has brought the most.
+        let length = if piece == 1 { 2 * length } else { length };
+        sources.note(&keeper::Kept::Piece { from: ProviderId(piece as usize), piece, length });
+    }
+    let Finished::Wrong(wrong, error) = incoming.finish().unwrap() else { panic!() };
+    let incoming = sources.trace(wrong, error).await.unwrap();
+    assert_eq!(incoming.here(), [false, true, false]);
+    assert_eq!(sources.usable(), [ProviderId(1)]);
+    // It leaves, and another one is to bring everything: also what the second brought.
+    sources.ended(ProviderId(1), Err("it left".to_owned()));
+    assert!(sources.try_another());
+    let incoming = sources.keep_of_trial(Box::new(incoming)).await.unwrap();
+    assert_eq!(incoming.here(), [false; 3]);
+    assert_eq!(sources.blamed(), []);
 }
