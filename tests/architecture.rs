@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of each module; imports point to the same or a lower layer.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("model", 0),
     ("wire", 0),
     ("manifest", 0),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 14] = [
     ("home", 2),
     ("node", 3),
     ("cli", 4),
+    ("http", 4),
     ("lib.rs", 5),
     ("main.rs", 5),
 ];
@@ -27,11 +28,13 @@ const LAYERS: [(&str, u8); 14] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 13] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
     ("axum", &["http"]),
     ("hyper", &["http", "fetch"]),
+    ("hyper_util", &["http", "fetch"]),
+    ("headers", &["http"]),
     ("reqwest", &["fetch"]),
     ("quick_xml", &["manifest"]),
     ("ciborium", &["wire"]),
