@@ -110,6 +110,8 @@ fn coalesce(parts: Vec<Range<u64>>) -> Option<Vec<Range<u64>>> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::single_range_in_vec_init, reason = "one range is expected")]
+
     use proptest::prelude::*;
 
     use super::*;
