@@ -5,6 +5,7 @@ pub mod cli;
 pub mod engine;
 pub mod fetch;
 pub mod home;
+pub mod http;
 pub mod manifest;
 pub mod membership;
 pub mod model;

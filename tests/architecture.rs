@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of each module; imports point to the same or a lower layer.
-const LAYERS: [(&str, u8); 15] = [
+const LAYERS: [(&str, u8); 16] = [
     ("model", 0),
     ("wire", 0),
     ("manifest", 0),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, u8); 15] = [
     ("home", 2),
     ("node", 3),
     ("cli", 4),
+    ("http", 4),
     ("lib.rs", 5),
     ("main.rs", 5),
 ];
@@ -28,7 +29,7 @@ const LAYERS: [(&str, u8); 15] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 17] = [
+const OWNERS: [(&str, &[&str]); 18] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
     ("axum", &["http"]),
@@ -40,6 +41,7 @@ const OWNERS: [(&str, &[&str]); 17] = [
     ("bzip2", &["fetch"]),
     ("liblzma", &["fetch"]),
     ("zstd", &["fetch"]),
+    ("headers", &["http"]),
     ("quick_xml", &["manifest"]),
     ("ciborium", &["wire"]),
     ("negentropy", &["engine"]),

@@ -71,7 +71,8 @@ impl Drop for Site {
 impl Site {
     pub fn new(folder: &Path, name: &str, endorser: &Endorser) -> Site {
         let site = Site { home: folder.join(name), child: None };
-        site.run(&["init", "--name", name, "--listen", "/ip4/127.0.0.1/tcp/0"]);
+        let listen = ["--listen", "/ip4/127.0.0.1/tcp/0", "--http", "127.0.0.1:0"];
+        site.run(&[&["init", "--name", name][..], &listen].concat());
         fs::write(site.home.join("trust/ca.pem"), &endorser.authority).unwrap();
         site
     }

@@ -2,6 +2,7 @@
 
 use crate::blobs::BlobError;
 use crate::home::HomeError;
+use crate::http::HttpError;
 use crate::node::{CatalogueError, ControlError, Failure, FailureKind, StartError};
 use crate::store::StoreError;
 
@@ -77,4 +78,4 @@ macro_rules! fails {
     };
 }
 
-fails!(HomeError, CatalogueError, StartError, StoreError);
+fails!(HomeError, HttpError, CatalogueError, StartError, StoreError);

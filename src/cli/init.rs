@@ -1,5 +1,7 @@
 //! `suq init`
 
+use std::net::SocketAddr;
+
 use clap::Args;
 
 use super::{Common, Exit, ask, output};
@@ -14,7 +16,7 @@ Examples:
   suq init --name orsay
   suq init --name athens --federation egi --port 9001
   suq init --name cern --federation grid --closed
-  suq --home /tmp/a init --name a --listen /ip4/127.0.0.1/tcp/9001
+  suq --home /tmp/a init --name a --listen /ip4/127.0.0.1/tcp/9001 --http 127.0.0.1:9002
 
 A new home founds a federation of its own; `suq join` makes it a member of another.")]
 pub(crate) struct Init {
@@ -33,6 +35,9 @@ pub(crate) struct Init {
     /// Address for peers, such as /ip4/192.0.2.1/tcp/8082; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<Address>,
+    /// Address for HTTP, such as 127.0.0.1:8081; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Vec<SocketAddr>,
 }
 
 impl Init {
@@ -50,9 +55,12 @@ impl Init {
             Some(port) => vec![format!("/ip4/0.0.0.0/tcp/{port}")],
             None => self.listen.iter().map(ToString::to_string).collect(),
         };
-        if !listen.is_empty() {
-            let quoted: Vec<String> = listen.iter().map(|address| quoted(address)).collect();
-            settings.push(("listen", format!("[{}]", quoted.join(", "))));
+        let http: Vec<String> = self.http.iter().map(ToString::to_string).collect();
+        for (name, addresses) in [("network.listen", listen), ("http.listen", http)] {
+            if !addresses.is_empty() {
+                let quoted: Vec<String> = addresses.iter().map(|text| quoted(text)).collect();
+                settings.push((name, format!("[{}]", quoted.join(", "))));
+            }
         }
         let home = Home::create(&root, &identity.to_bytes(), &settings, &federation)?;
         let peer = identity.peer();

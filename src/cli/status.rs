@@ -51,6 +51,9 @@ fn print(status: &StatusView) {
     for address in &status.listening {
         output::line(format!("listening   {address}"));
     }
+    for address in &status.http {
+        output::line(format!("http        http://{address}/"));
+    }
     output::line(format!("peers       {} connected", status.connected.len()));
     output::line(format!(
         "entries     {} admitted, {} withdrawn, {} refused, {} untrusted",

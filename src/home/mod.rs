@@ -28,7 +28,7 @@ pub use locate::locate;
 pub use lock::Lock;
 pub use peers::PeerLists;
 pub use settings::{
-    BlobSettings, Fetch as FetchSettings, Gossip, Membership, Mode, Network, Settings, Trust,
+    BlobSettings, Fetch as FetchSettings, Gossip, Http, Membership, Mode, Network, Settings, Trust,
 };
 pub use trust::anchors_of;
 
@@ -110,8 +110,8 @@ impl Home {
     }
 
     /// Makes a home with this key; changes nothing that exists. `settings` are
-    /// names in `suq.toml` with their values in TOML, which replace the
-    /// commented defaults.
+    /// names in `suq.toml`, after their section and a dot, with their values in
+    /// TOML, which replace the commented defaults.
     pub fn create(
         root: &Path,
         key: &[u8],
@@ -241,11 +241,17 @@ impl Home {
 /// The commented settings file with some settings made.
 fn with_settings(text: &str, settings: &[(&str, String)]) -> String {
     let mut lines = Vec::new();
+    let mut section = String::new();
     for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = format!("{name}.");
+        }
         let name = line.strip_prefix("# ").and_then(|line| line.split_once(" = "));
-        let set = name.and_then(|(name, _)| settings.iter().find(|(known, _)| *known == name));
-        lines
-            .push(set.map_or_else(|| line.to_owned(), |(name, value)| format!("{name} = {value}")));
+        let set = name.and_then(|(name, _)| {
+            let value = settings.iter().find(|(known, _)| *known == format!("{section}{name}"));
+            value.map(|(_, value)| format!("{name} = {value}"))
+        });
+        lines.push(set.unwrap_or_else(|| line.to_owned()));
     }
     lines.join("\n") + "\n"
 }

@@ -1,5 +1,6 @@
 //! `suq.toml`: how the node runs. Every setting has a default that works.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     pub name: String,
     /// How peers are reached.
     pub network: Network,
+    /// How programs and browsers reach it.
+    pub http: Http,
     /// Whom to trust.
     pub trust: Trust,
     /// Who may connect.
@@ -52,6 +55,7 @@ impl Default for Settings {
         Settings {
             name: "unnamed".to_owned(),
             network: Network::default(),
+            http: Http::default(),
             trust: Trust::default(),
             membership: Membership::default(),
             gossip: Gossip::default(),
@@ -92,6 +96,20 @@ impl Default for Network {
             relay: true,
             mdns: false,
         }
+    }
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where to listen; nowhere when it is empty.
+    pub listen: Vec<SocketAddr>,
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        Http { listen: vec![(Ipv4Addr::LOCALHOST, 8081).into()] }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a node answers: the shapes of `--json`.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::CollectView;
@@ -114,6 +116,8 @@ pub struct StatusView {
     pub membership: MembershipView,
     /// Where the node listens.
     pub listening: Vec<Address>,
+    /// Where HTTP is answered.
+    pub http: Vec<SocketAddr>,
     /// Numbers of documents.
     pub documents: Stats,
     /// Blobs in the store.

@@ -1,6 +1,7 @@
 //! What the running node knows that no store holds.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ pub(super) struct Live(Arc<Mutex<State>>);
 struct State {
     transfers: BTreeMap<Identifier, Progress>,
     reconciled: Vec<(Peer, Timestamp)>,
+    http: Vec<SocketAddr>,
 }
 
 impl Live {
@@ -49,6 +51,14 @@ impl Live {
 
     pub(super) fn reconciled(&self) -> Vec<(Peer, Timestamp)> {
         self.lock().reconciled.clone()
+    }
+
+    pub(super) fn set_http(&self, addresses: Vec<SocketAddr>) {
+        self.lock().http = addresses;
+    }
+
+    pub(super) fn http(&self) -> Vec<SocketAddr> {
+        self.lock().http.clone()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

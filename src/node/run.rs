@@ -455,6 +455,7 @@ impl RunLoop {
             federation_id: self.federation.id,
             membership: self.membership(now),
             listening: self.listening.clone(),
+            http: catalogue.live.http(),
             documents: self.engine.stats(),
             blobs: catalogue.blobs().list().map_or(0, |blobs| blobs.len()),
             scrub: catalogue.blobs().scrub_state(),

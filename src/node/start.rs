@@ -1,5 +1,6 @@
 //! Starting and stopping a node.
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -11,6 +12,7 @@ use super::control::ControlError;
 use super::locations::Fetching;
 use super::run::{Asked, RunLoop};
 use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
+use crate::blobs::Blobs;
 use crate::engine::{DoorStart, Engine, Known, Standing, Start};
 use crate::fetch::SettingsError;
 use crate::home::{Federation, Home, HomeError, Lock, PeerLists, Settings};
@@ -108,6 +110,16 @@ impl Node {
     /// The node's name.
     pub fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// The images of the site.
+    pub fn blobs(&self) -> &Blobs {
+        self.catalogue.blobs()
+    }
+
+    /// Says where HTTP is answered, for the node's status.
+    pub fn set_http(&self, addresses: &[SocketAddr]) {
+        self.catalogue.live.set_http(addresses.to_vec());
     }
 
     /// Asks the node.

@@ -147,7 +147,8 @@ impl Site {
         let mut site =
             Site { home: folder.join(name), peer: String::new(), host: None, node: None };
         let init = ["init", "--json", "--name", name, "--listen", "/ip4/127.0.0.1/tcp/0"];
-        let run = site.run(&[&init, options].concat());
+        let http = ["--http", "127.0.0.1:0"];
+        let run = site.run(&[&init[..], &http, options].concat());
         assert_eq!(run.code, 0, "{run:?}");
         let made: serde_json::Value = serde_json::from_str(&run.output).unwrap();
         site.peer = made["peer"].as_str().unwrap().to_owned();
@@ -232,6 +233,16 @@ impl Site {
         let mut address = None;
         wait_for("it listens", || {
             address = self.status()["listening"][0].as_str().map(str::to_owned);
+            address.is_some()
+        });
+        address.unwrap()
+    }
+
+    /// Where the node answers HTTP, as `address:port`.
+    pub fn http(&self) -> String {
+        let mut address = None;
+        wait_for("it answers HTTP", || {
+            address = self.status()["http"][0].as_str().map(str::to_owned);
             address.is_some()
         });
         address.unwrap()

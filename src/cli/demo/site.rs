@@ -47,8 +47,11 @@ impl Site {
             id: FederationId::from_bytes(id),
             founders: Vec::new(),
         };
-        let settings =
-            [("name", format!("\"{name}\"")), ("listen", "[\"/ip4/127.0.0.1/tcp/0\"]".to_owned())];
+        let settings = [
+            ("name", format!("\"{name}\"")),
+            ("network.listen", "[\"/ip4/127.0.0.1/tcp/0\"]".to_owned()),
+            ("http.listen", "[\"127.0.0.1:0\"]".to_owned()),
+        ];
         let key = Identity::generate().to_bytes();
         let home = Home::create(&folder.join(name), &key, &settings, &federation)?;
         let anchor = home.trust_path().join("demonstration-ca.pem");

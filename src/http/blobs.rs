@@ -1,0 +1,122 @@
+//! `GET` and `HEAD` of `/blobs/sha512/HEX` and `/blobs/sha1/HEX`.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::Semaphore;
+
+use super::conditions::{self, Outcome};
+use super::opened::Opened;
+use super::refusal;
+use crate::blobs::Blobs;
+use crate::model::{Sha1, Sha512};
+
+/// A year, in seconds: what a name by SHA-512 stands for never changes.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Another image with the same SHA-1 can be made, so a cache asks before each use.
+const ASK_AGAIN: &str = "public, no-cache";
+
+/// The blobs, and places for those who read them.
+#[derive(Debug, Clone)]
+struct Shelf {
+    blobs: Blobs,
+    places: Arc<Semaphore>,
+}
+
+/// Answers for blobs, so many at once.
+pub(super) fn routes(blobs: Blobs, answers: usize) -> Router {
+    let shelf = Shelf { blobs, places: Arc::new(Semaphore::new(answers)) };
+    Router::new()
+        .route("/blobs/sha512/{hex}", get(by_sha512))
+        .route("/blobs/sha1/{hex}", get(by_sha1))
+        .with_state(shelf)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Name {
+    Sha512(Sha512),
+    Sha1(Sha1),
+}
+
+async fn by_sha512(
+    State(shelf): State<Shelf>,
+    hex: Result<Path<String>, PathRejection>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    match hex.map(|Path(hex)| hex.parse()) {
+        Ok(Ok(sha512)) => answer(shelf, Name::Sha512(sha512), &method, &headers).await,
+        _ => bad_name("SHA-512", 128),
+    }
+}
+
+async fn by_sha1(
+    State(shelf): State<Shelf>,
+    hex: Result<Path<String>, PathRejection>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    match hex.map(|Path(hex)| hex.parse()) {
+        Ok(Ok(sha1)) => answer(shelf, Name::Sha1(sha1), &method, &headers).await,
+        _ => bad_name("SHA-1", 40),
+    }
+}
+
+fn bad_name(name: &str, digits: usize) -> Response {
+    let message = format!("That is not a {name}: {digits} hexadecimal digits are needed.");
+    refusal::text(StatusCode::BAD_REQUEST, &message)
+}
+
+async fn answer(shelf: Shelf, name: Name, method: &Method, headers: &HeaderMap) -> Response {
+    let Ok(place) = Arc::clone(&shelf.places).try_acquire_owned() else { return refusal::busy() };
+    let opening = tokio::task::spawn_blocking(move || open(&shelf.blobs, name));
+    let opened = match opening.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => {
+            let message = "This node does not hold that image: ask another, or have it fetched \
+                           here with `suq get`.";
+            return refusal::text(StatusCode::NOT_FOUND, message);
+        }
+        Err(error) => return refusal::broken(&error, &format!("{name:?}")),
+    };
+    let description = opened.description();
+    let mut response = match conditions::evaluate(headers, &opened.tag(), opened.modified) {
+        Outcome::Fails => {
+            let message = "The image is not as If-Match or If-Unmodified-Since wants it: drop what \
+                           you have of it.";
+            return refusal::text(StatusCode::PRECONDITION_FAILED, message);
+        }
+        Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        // Only GET has ranges (RFC 9110 §14.2).
+        Outcome::Holds if method == Method::GET => opened.send(headers, place),
+        Outcome::Holds => opened.whole(Body::empty()),
+    };
+    if response.status() != StatusCode::RANGE_NOT_SATISFIABLE {
+        response.headers_mut().extend(description);
+    }
+    response
+}
+
+/// Opens a blob, once: when it is collected meanwhile, it can be read to its end.
+fn open(blobs: &Blobs, name: Name) -> io::Result<Option<Opened>> {
+    let (sha512, caching) = match name {
+        Name::Sha512(sha512) => (sha512, FOR_EVER),
+        Name::Sha1(sha1) => match blobs.by_sha1(&sha1) {
+            Some(blob) => (blob.sha512, ASK_AGAIN),
+            None => return Ok(None),
+        },
+    };
+    match blobs.read(&sha512) {
+        Ok(file) => Opened::new(file, sha512, caching).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,133 @@
+//! Connections of clients, each in a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Limits;
+
+/// Longest head of a request, in bytes: what other servers take, and 64 ranges of a
+/// terabyte fit in.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// Headers of a request; browsers send about twenty.
+const MAX_HEADERS: usize = 64;
+
+/// Unsent and unread bytes that a connection holds beside the piece that is being sent.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// After the system could not give a connection: what it lacks, such as file
+/// descriptors, comes back when others end.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// All connections.
+#[derive(Debug, Clone)]
+pub(super) struct Connections {
+    router: Router,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    tasks: TaskTracker,
+    /// No more requests.
+    ending: CancellationToken,
+    /// Not even the answers that are on their way; then `ending` is cancelled too.
+    cut: CancellationToken,
+}
+
+impl Connections {
+    pub(super) fn new(router: Router, limits: Limits) -> Connections {
+        let cut = CancellationToken::new();
+        Connections {
+            router,
+            limits,
+            places: Arc::new(Semaphore::new(limits.connections)),
+            tasks: TaskTracker::new(),
+            ending: cut.child_token(),
+            cut,
+        }
+    }
+
+    /// Serves whoever connects.
+    pub(super) fn listen(&self, listener: TcpListener) {
+        let connections = self.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = connections.ending.cancelled() => {}
+                () = connections.accept(&listener) => {}
+            }
+        });
+    }
+
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "no HTTP connection");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            // A head and a short body are two writes; it works without.
+            let _ = stream.set_nodelay(true);
+            let connections = self.clone();
+            self.tasks.spawn(async move {
+                connections.serve(stream).await;
+                drop(place);
+            });
+        }
+    }
+
+    /// Serves one client until it goes, or has to.
+    pub(super) async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.limits.stalled));
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.request)
+            .max_header_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(BUFFER_BYTES)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = self.ending.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = &mut connection => ended,
+                    () = self.cut.cancelled() => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an HTTP connection ended early");
+        }
+    }
+
+    /// Ends in order, within some time.
+    pub(super) async fn end(&self, drain: Duration) {
+        self.ending.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(drain, self.tasks.wait()).await.is_err() {
+            tracing::info!("answers that take too long are cut off: clients go on by ranges");
+        }
+        self.cut();
+    }
+
+    /// Ends at once.
+    pub(super) fn cut(&self) {
+        self.cut.cancel();
+    }
+}

@@ -1,0 +1,143 @@
+//! What programs see: HTTP/1.1, read only.
+//!
+//! ```text
+//! GET, HEAD /blobs/sha512/HEX    an image by its SHA-512
+//! GET, HEAD /blobs/sha1/HEX      an image by its SHA-1
+//! ```
+//!
+//! Everything that changes the node is on the control socket. No body of a request is
+//! read. A client is bounded in what it may send, in how long it may take for that, and
+//! in how long it may take nothing; all clients together in [`Limits`].
+
+mod blobs;
+mod conditions;
+mod connections;
+mod content;
+mod opened;
+mod range;
+mod refusal;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, Version, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use tokio::net::TcpListener;
+
+use crate::blobs::Blobs;
+use connections::Connections;
+
+/// How much is done for clients at once, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections; more wait until one ends.
+    pub connections: usize,
+    /// Answers with images that are on their way; more are told to come again.
+    pub answers: usize,
+    /// How long a client may take nothing of what it asked for.
+    pub stalled: Duration,
+    /// How long a client may take to send the head of a request, and to send nothing
+    /// before it.
+    pub request: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 256,
+            answers: 64,
+            stalled: Duration::from_secs(60),
+            request: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why nothing listens.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "HTTP cannot listen on {address}: {source}; choose another address or port with `listen` under \
+     [http] in suq.toml"
+)]
+pub struct HttpError {
+    /// Where.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// A running HTTP interface; every connection ends when it is dropped.
+#[derive(Debug)]
+pub struct Http {
+    addresses: Vec<SocketAddr>,
+    connections: Connections,
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        self.connections.cut();
+    }
+}
+
+impl Http {
+    /// Listens on these addresses; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When one of them cannot be had; then none is listened on.
+    pub async fn start(
+        listen: &[SocketAddr],
+        blobs: Blobs,
+        limits: Limits,
+    ) -> Result<Http, HttpError> {
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for &address in listen {
+            let failed = |source| HttpError { address, source };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            addresses.push(listener.local_addr().map_err(failed)?);
+            listeners.push(listener);
+        }
+        let connections = Connections::new(router(blobs, &limits), limits);
+        for listener in listeners {
+            connections.listen(listener);
+        }
+        Ok(Http { addresses, connections })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Takes no more requests. Answers that are on their way may go on for so long; what
+    /// is cut off then, a client goes on with by a range.
+    pub async fn stop(self, drain: Duration) {
+        self.connections.end(drain).await;
+    }
+}
+
+/// Everything that is answered.
+fn router(blobs: Blobs, limits: &Limits) -> Router {
+    blobs::routes(blobs, limits.answers)
+        .fallback(refusal::no_such_path)
+        .method_not_allowed_fallback(refusal::no_such_method)
+        .layer(middleware::from_fn(answered))
+}
+
+/// Refuses what is no HTTP/1.1 request (RFC 9112 §3.2); notes every answer.
+async fn answered(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let has_host = request.headers().get_all(header::HOST).iter().count() == 1;
+    let response = match has_host || request.version() < Version::HTTP_11 {
+        true => next.run(request).await,
+        false => refusal::text(StatusCode::BAD_REQUEST, "A request needs one Host header."),
+    };
+    tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
+    response
+}
