@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use suq::blobs::Hashed;
 use suq::manifest::pki::SigningKey;
 use suq::manifest::pki::authority::{Authority, KeyKind};
 use suq::manifest::{Details, Draft, Signed, SigningStyle};
@@ -42,6 +43,18 @@ impl Endorser {
         let keys = documents::endorsers(&authority, kind);
         let key = authority.endorser("Bench", Some("b@example.org"), kind, now()).unwrap();
         Endorser { key, keys, authority: authority.certificate_pem().unwrap() }
+    }
+
+    /// Endorses a file with its checksums and its pieces.
+    pub fn sign_image(&self, hashed: &Hashed, details: Details) -> Signed {
+        let draft = Draft {
+            identifier: Identifier::from_sha1(hashed.checksums.sha1().unwrap()),
+            bytes: hashed.bytes,
+            checksums: hashed.checksums.clone(),
+            details,
+            pieces: Some(hashed.piece_list()),
+        };
+        draft.sign(&self.key, None, now(), SigningStyle::Modern).unwrap()
     }
 
     pub fn sign(&self, checksums: Checksums, bytes: u64) -> Signed {
@@ -139,14 +152,31 @@ impl Site {
         kib / 1024.0
     }
 
+    /// Lets the peak of memory begin at what is held now.
+    pub fn forget_peak(&self) {
+        let pid = self.child.as_ref().unwrap().id();
+        fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Seconds of processor time that the node has used.
     pub fn cpu_seconds(&self) -> f64 {
-        let pid = self.child.as_ref().unwrap().id();
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        ticks / 100.0
+        cpu_seconds_of(self.child.as_ref().unwrap().id(), false)
     }
+}
+
+/// Seconds of processor time that a process has used, if wanted with its children that
+/// have ended.
+pub fn cpu_seconds_of(pid: u32, with_children: bool) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // After the name: utime, stime, cutime and cstime are fields 14 to 17 of proc(5).
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let last = if with_children { 14 } else { 12 };
+    let ticks: u64 = fields[11..=last].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    ticks as f64 / 100.0
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {

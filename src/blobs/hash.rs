@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
+use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use sha2::Digest;
 
@@ -23,21 +24,107 @@ const WAITING_CHUNKS: usize = 2;
 
 /// Computes several checksums of one stream of bytes.
 pub struct Hasher {
-    lanes: Vec<Lane>,
+    lanes: Vec<(Algorithm, Lane<Result<Vec<u8>, ErrorStack>>)>,
     bytes: u64,
 }
 
 /// Computes the SHA-256 of every piece of a stream of bytes.
+pub(super) struct PieceHasher(Lane<PieceDigests>);
+
+/// A thread and what it is given.
+struct Lane<T> {
+    chunks: SyncSender<Bytes>,
+    thread: JoinHandle<T>,
+}
+
+impl<T: Send + 'static> Lane<T> {
+    fn start(work: impl FnOnce(Receiver<Bytes>) -> T + Send + 'static) -> Lane<T> {
+        let (chunks, receiver) = sync_channel(WAITING_CHUNKS);
+        Lane { chunks, thread: std::thread::spawn(move || work(receiver)) }
+    }
+
+    /// Waits when the thread cannot keep up.
+    fn give(&self, chunk: &Bytes) {
+        // A lane that failed says so at the end.
+        let _ = self.chunks.send(chunk.clone());
+    }
+
+    fn finish(self) -> io::Result<T> {
+        drop(self.chunks);
+        self.thread.join().map_err(|_| io::Error::other("a hashing thread died"))
+    }
+}
+
+impl Hasher {
+    /// A hasher for these algorithms.
+    pub fn new(algorithms: &[Algorithm]) -> Hasher {
+        let lane = |algorithm: &Algorithm| {
+            let digest = message_digest(*algorithm);
+            (*algorithm, Lane::start(move |chunks| digest_of(digest, chunks)))
+        };
+        Hasher { lanes: algorithms.iter().map(lane).collect(), bytes: 0 }
+    }
+
+    /// Hashes the next bytes. Waits when the threads cannot keep up.
+    pub fn update(&mut self, chunk: &Bytes) {
+        self.bytes += chunk.len() as u64;
+        self.lanes.iter().for_each(|(_, lane)| lane.give(chunk));
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The checksums of everything.
+    pub fn finish(self) -> io::Result<Checksums> {
+        let mut checksums = Checksums::default();
+        for (algorithm, lane) in self.lanes {
+            let digest = lane.finish()?.map_err(io::Error::other)?;
+            let hex = data_encoding::HEXLOWER.encode(&digest);
+            checksums.insert(Checksum::new(algorithm, &hex).map_err(io::Error::other)?);
+        }
+        Ok(checksums)
+    }
+}
+
+fn digest_of(digest: MessageDigest, chunks: Receiver<Bytes>) -> Result<Vec<u8>, ErrorStack> {
+    let mut hasher = openssl::hash::Hasher::new(digest)?;
+    for chunk in chunks {
+        hasher.update(&chunk)?;
+    }
+    hasher.finish().map(|digest| digest.to_vec())
+}
+
+impl PieceHasher {
+    pub(super) fn new() -> PieceHasher {
+        PieceHasher(Lane::start(|chunks| {
+            let mut pieces = Pieces::default();
+            chunks.into_iter().for_each(|chunk| pieces.update(&chunk));
+            pieces.finish()
+        }))
+    }
+
+    /// Hashes the next bytes.
+    pub(super) fn update(&mut self, chunk: &Bytes) {
+        self.0.give(chunk);
+    }
+
+    /// The digests of everything.
+    pub(super) fn finish(self) -> io::Result<PieceDigests> {
+        self.0.finish()
+    }
+}
+
 #[derive(Default)]
-pub(super) struct PieceHasher {
+struct Pieces {
     digests: Vec<Sha256>,
     piece: sha2::Sha256,
     filled: u64,
 }
 
-impl PieceHasher {
-    /// Hashes the next bytes.
-    pub(super) fn update(&mut self, mut octets: &[u8]) {
+impl Pieces {
+    fn update(&mut self, mut octets: &[u8]) {
         while !octets.is_empty() {
             let length = (octets.len() as u64).min(PIECE_BYTES - self.filled) as usize;
             let (here, rest) = octets.split_at(length);
@@ -55,69 +142,11 @@ impl PieceHasher {
         self.digests.push(Sha256::from_bytes(self.piece.finalize_reset().into()));
     }
 
-    /// The digests of everything.
-    pub(super) fn finish(mut self) -> PieceDigests {
+    fn finish(mut self) -> PieceDigests {
         if self.filled > 0 {
             self.end_piece();
         }
         PieceDigests::new(self.digests)
-    }
-}
-
-struct Lane {
-    algorithm: Algorithm,
-    chunks: SyncSender<Arc<Vec<u8>>>,
-    thread: JoinHandle<Result<Vec<u8>, openssl::error::ErrorStack>>,
-}
-
-impl Hasher {
-    /// A hasher for these algorithms.
-    pub fn new(algorithms: &[Algorithm]) -> Hasher {
-        Hasher {
-            lanes: algorithms.iter().map(|algorithm| Lane::start(*algorithm)).collect(),
-            bytes: 0,
-        }
-    }
-
-    /// Hashes the next bytes. Waits when the threads cannot keep up.
-    pub fn update(&mut self, chunk: &Arc<Vec<u8>>) {
-        self.bytes += chunk.len() as u64;
-        for lane in &self.lanes {
-            // A lane that failed says so at the end.
-            let _ = lane.chunks.send(Arc::clone(chunk));
-        }
-    }
-
-    /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The checksums of everything.
-    pub fn finish(self) -> io::Result<Checksums> {
-        let mut checksums = Checksums::default();
-        for Lane { algorithm, chunks, thread } in self.lanes {
-            drop(chunks);
-            let digest = thread.join().map_err(|_| io::Error::other("a hashing thread died"))?;
-            let digest = digest.map_err(io::Error::other)?;
-            let hex = data_encoding::HEXLOWER.encode(&digest);
-            checksums.insert(Checksum::new(algorithm, &hex).map_err(io::Error::other)?);
-        }
-        Ok(checksums)
-    }
-}
-
-impl Lane {
-    fn start(algorithm: Algorithm) -> Lane {
-        let (chunks, receiver) = sync_channel::<Arc<Vec<u8>>>(WAITING_CHUNKS);
-        let thread = std::thread::spawn(move || {
-            let mut hasher = openssl::hash::Hasher::new(message_digest(algorithm))?;
-            for chunk in receiver {
-                hasher.update(&chunk)?;
-            }
-            hasher.finish().map(|digest| digest.to_vec())
-        });
-        Lane { algorithm, chunks, thread }
     }
 }
 
@@ -156,19 +185,19 @@ pub fn hash_file(
     mut progress: impl FnMut(u64),
 ) -> io::Result<Hashed> {
     let mut file = File::open(path)?;
-    let (mut hasher, mut pieces) = (Hasher::new(algorithms), PieceHasher::default());
+    let (mut hasher, mut pieces) = (Hasher::new(algorithms), PieceHasher::new());
     while let Some(chunk) = read_chunk(&mut file)? {
         progress(chunk.len() as u64);
         hasher.update(&chunk);
         pieces.update(&chunk);
     }
     let bytes = hasher.bytes();
-    Ok(Hashed { checksums: hasher.finish()?, bytes, pieces: pieces.finish() })
+    Ok(Hashed { checksums: hasher.finish()?, bytes, pieces: pieces.finish()? })
 }
 
 /// The next bytes of a reader, at most [`CHUNK_BYTES`]; none at its end.
-pub(super) fn read_chunk(reader: &mut impl Read) -> io::Result<Option<Arc<Vec<u8>>>> {
+pub(super) fn read_chunk(reader: &mut impl Read) -> io::Result<Option<Bytes>> {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     reader.take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
-    Ok((!chunk.is_empty()).then(|| Arc::new(chunk)))
+    Ok((!chunk.is_empty()).then(|| Bytes::from(chunk)))
 }

@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::hash::Hasher;
+use bytes::Bytes;
+
+use super::hash::{CHUNK_BYTES, Hasher};
 use super::place::{keep_pieces, place};
 use super::reserve::Claim;
 use super::sparse;
@@ -171,7 +173,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn take(&mut self, piece: u32, octets: &Arc<Vec<u8>>) -> Result<bool, BlobError> {
+    pub fn take(&mut self, piece: u32, octets: &Bytes) -> Result<bool, BlobError> {
         if self.map.get(piece as usize) != Some(&0) {
             // Somebody else brought it.
             return Ok(true);
@@ -217,15 +219,18 @@ impl Incoming {
             if self.map.get(piece as usize) != Some(&1) {
                 return Ok(());
             }
-            let octets = self.read(piece)?;
-            self.hasher.update(&Arc::new(octets));
+            let end = self.hasher.bytes() + self.length(piece);
+            while self.hasher.bytes() < end {
+                let length = (end - self.hasher.bytes()).min(CHUNK_BYTES as u64);
+                let octets = self.read(self.hasher.bytes(), length)?;
+                self.hasher.update(&Bytes::from(octets));
+            }
         }
         Ok(())
     }
 
-    fn read(&self, piece: u32) -> Result<Vec<u8>, BlobError> {
-        let mut octets = vec![0; self.length(piece) as usize];
-        let offset = u64::from(piece) * PIECE_BYTES;
+    fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, BlobError> {
+        let mut octets = vec![0; length as usize];
         self.file.read_exact_at(&mut octets, offset).map_err(BlobError::io(&self.path))?;
         Ok(octets)
     }
@@ -235,7 +240,8 @@ impl Incoming {
     /// # Errors
     /// When it cannot be read.
     pub fn digest(&self, piece: u32) -> Result<Sha256, BlobError> {
-        self.read(piece).map(|octets| Sha256::of(&octets))
+        let octets = self.read(u64::from(piece) * PIECE_BYTES, self.length(piece));
+        octets.map(|octets| Sha256::of(&octets))
     }
 
     /// Verifies everything and gives the blob its name.

@@ -136,11 +136,11 @@ impl Blobs {
     pub fn digests(&self, blob: &Blob) -> Result<PieceDigests, BlobError> {
         let path = self.path(&blob.sha512);
         let mut file = File::open(&path).map_err(BlobError::io(&path))?;
-        let mut hasher = hash::PieceHasher::default();
+        let mut hasher = hash::PieceHasher::new();
         while let Some(chunk) = hash::read_chunk(&mut file).map_err(BlobError::io(&path))? {
             hasher.update(&chunk);
         }
-        Ok(hasher.finish())
+        hasher.finish().map_err(BlobError::io(&path))
     }
 
     /// Where a blob is, or would be.

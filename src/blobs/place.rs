@@ -28,7 +28,7 @@ pub(super) fn add(
     let copy = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
     Claim::take(blobs, copy.path(), copy.as_file())?.promise(before.len(), before.len())?;
     let mut hasher = Hasher::new(&Algorithm::ALL);
-    let mut pieces = PieceHasher::default();
+    let mut pieces = PieceHasher::new();
     while let Some(chunk) = read_chunk(&mut file).map_err(BlobError::io(source))? {
         progress(chunk.len() as u64);
         hasher.update(&chunk);
@@ -50,7 +50,8 @@ pub(super) fn add(
     }
     copy.as_file().sync_all().map_err(BlobError::io(copy.path()))?;
     let blob = place(blobs, copy.path(), bytes, &checksums)?;
-    keep_pieces(blobs, &blob.sha512, &pieces.finish())?;
+    let digests = pieces.finish().map_err(BlobError::io(source))?;
+    keep_pieces(blobs, &blob.sha512, &digests)?;
     Ok(blob)
 }
 

@@ -1,5 +1,5 @@
+use bytes::Bytes;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 
 use super::*;
 use crate::model::{Algorithm, Checksum, Checksums};
@@ -20,7 +20,7 @@ fn expected(image: &[u8]) -> Expected {
 
 fn receive(incoming: &mut Incoming, image: &[u8]) {
     for (piece, octets) in (0_u32..).zip(image.chunks(PIECE_BYTES as usize)) {
-        assert!(incoming.take(piece, &Arc::new(octets.to_vec())).unwrap());
+        assert!(incoming.take(piece, &Bytes::from(octets.to_vec())).unwrap());
     }
 }
 
@@ -116,7 +116,7 @@ fn an_interrupted_transfer_goes_on_where_it_ended() {
     {
         let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
         let second = PIECE_BYTES as usize..2 * PIECE_BYTES as usize;
-        incoming.take(1, &Arc::new(image[second].to_vec())).unwrap();
+        incoming.take(1, &Bytes::from(image[second].to_vec())).unwrap();
     }
     let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
     assert_eq!(incoming.here(), [false, true, false]);
@@ -142,7 +142,7 @@ fn a_piece_that_is_not_as_signed_is_refused_and_not_kept() {
     incoming.check_by(digests.clone());
     let mut wrong = image[..PIECE_BYTES as usize].to_vec();
     wrong[77] ^= 1;
-    assert!(!incoming.take(0, &Arc::new(wrong)).unwrap());
+    assert!(!incoming.take(0, &Bytes::from(wrong)).unwrap());
     assert_eq!(incoming.here(), [false; 3]);
     receive(&mut incoming, &image);
     assert_eq!(incoming.keep_signed().unwrap(), Some(Vec::new()));
@@ -160,7 +160,7 @@ fn zeros_stay_holes_and_overwrite_what_was_wrong() {
     let expected = expected(&image);
     let mut incoming = Incoming::begin(&blobs, expected).unwrap();
     let random = self::image()[..PIECE_BYTES as usize].to_vec();
-    incoming.take(0, &Arc::new(random)).unwrap();
+    incoming.take(0, &Bytes::from(random)).unwrap();
     incoming.keep(|_| false).unwrap();
     receive(&mut incoming, &image);
     let blob = placed(incoming);

@@ -1,15 +1,16 @@
 //! How the locations of manifests are reached, by this site's settings.
 
 use super::start::StartError;
-use super::transfer::Rate;
+use super::transfer::{Buffers, Rate};
 use crate::fetch::{Client, Identity, Pattern, Settings, SettingsError};
 use crate::home::{FetchSettings, Home};
 
-/// What every transfer uses to fetch: the HTTP client, and the bound on all of them.
+/// What every transfer uses to fetch: the HTTP client, and the bounds on all of them.
 #[derive(Clone)]
 pub(super) struct Fetching {
     pub(super) client: Client,
     pub(super) rate: Rate,
+    pub(super) buffers: Buffers,
 }
 
 impl Fetching {
@@ -34,6 +35,7 @@ impl Fetching {
             identity,
             ..Settings::default()
         })?;
-        Ok(Fetching { client, rate: Rate::new(settings.rate.map(|rate| rate.0)) })
+        let rate = Rate::new(settings.rate.map(|rate| rate.0));
+        Ok(Fetching { client, rate, buffers: Buffers::new() })
     }
 }

@@ -219,8 +219,8 @@ impl RunLoop {
         let blobs = self.jobs.catalogue.blobs().clone();
         let live = self.jobs.catalogue.live.clone();
         let streams = self.net.blob_streams().clone();
-        let Fetching { client, rate } = self.fetching.clone();
-        let transfer = Transfer { blobs, streams, live, client, rate, wanted, holders };
+        let Fetching { client, rate, buffers } = self.fetching.clone();
+        let transfer = Transfer { blobs, streams, live, client, rate, buffers, wanted, holders };
         self.jobs.fetch(fetch, transfer);
     }
 

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -208,7 +208,7 @@ impl Reader {
             image.octets.extend_from_slice(here);
             data = rest;
             if image.octets.len() == length {
-                let octets = Arc::new(std::mem::take(&mut image.octets));
+                let octets = Bytes::from(std::mem::take(&mut image.octets));
                 image.incoming.take(image.piece, &octets)?;
                 image.piece += 1;
             }

@@ -1,7 +1,6 @@
 //! The thread that takes pieces, checks them and puts them on the disk.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, UnboundedSender};
 
 use super::shared::Shared;
@@ -12,7 +11,7 @@ use crate::wire::PieceDigests;
 /// What a provider brought.
 pub(super) enum Brought {
     /// A piece.
-    Piece { from: ProviderId, piece: u32, octets: Arc<Vec<u8>> },
+    Piece { from: ProviderId, piece: u32, octets: Bytes },
     /// The digests that the manifest signs.
     Digests(PieceDigests),
 }

@@ -1,10 +1,11 @@
 //! A location of the manifest as a provider.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::buffers::Buffer;
 use super::keeper::Brought;
 use super::rate::Rate;
 use super::shared::Shared;
@@ -97,7 +98,8 @@ impl Attempt<'_> {
                     self.shared.give_back(self.id);
                     break;
                 }
-                let octets = reader.read(self.shared.place(piece).1).await?;
+                let buffer = self.shared.buffer().await;
+                let octets = reader.read(self.shared.place(piece).1, buffer).await?;
                 self.hand_over(piece, octets).await?;
                 *brought = true;
             }
@@ -114,7 +116,8 @@ impl Attempt<'_> {
                 return Ok(());
             }
             let is_wanted = self.shared.reach(self.id, piece);
-            let octets = reader.read(self.shared.place(piece).1).await?;
+            let buffer = self.shared.buffer().await;
+            let octets = reader.read(self.shared.place(piece).1, buffer).await?;
             if is_wanted {
                 self.hand_over(piece, octets).await?;
                 *brought = true;
@@ -124,8 +127,8 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    async fn hand_over(&self, piece: u32, octets: Vec<u8>) -> Result<(), Fault> {
-        let brought = Brought::Piece { from: self.id, piece, octets: Arc::new(octets) };
+    async fn hand_over(&self, piece: u32, octets: Bytes) -> Result<(), Fault> {
+        let brought = Brought::Piece { from: self.id, piece, octets };
         // The keeper ends first when all is here.
         self.pieces.send(brought).await.map_err(|_| Fault::Done)
     }
@@ -136,27 +139,28 @@ struct Reader<'a> {
     body: Body,
     rate: &'a Rate,
     /// What came with the piece before.
-    rest: bytes::Bytes,
+    rest: Bytes,
 }
 
 impl Reader<'_> {
     fn new(body: Body, rate: &Rate) -> Reader<'_> {
-        Reader { body, rate, rest: bytes::Bytes::new() }
+        Reader { body, rate, rest: Bytes::new() }
     }
 
     /// The next bytes: fewer only when the body says that this is all, which the source
     /// has compared with what it should be.
-    async fn read(&mut self, length: u64) -> Result<Vec<u8>, SourceError> {
-        let mut octets = Vec::with_capacity(length as usize);
-        while (octets.len() as u64) < length {
+    async fn read(&mut self, length: u64, mut buffer: Buffer) -> Result<Bytes, SourceError> {
+        while !buffer.rest(length).is_empty() {
             if self.rest.is_empty() {
                 let Some(chunk) = self.body.next().await? else { break };
                 self.rate.pay(chunk.len()).await;
                 self.rest = chunk;
             }
-            let wanted = (length as usize - octets.len()).min(self.rest.len());
-            octets.extend_from_slice(&self.rest.split_to(wanted));
+            let room = buffer.rest(length);
+            let wanted = room.len().min(self.rest.len());
+            room[..wanted].copy_from_slice(&self.rest.split_to(wanted));
+            buffer.advance(wanted);
         }
-        Ok(octets)
+        Ok(buffer.into_octets())
     }
 }

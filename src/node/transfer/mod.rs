@@ -4,6 +4,7 @@
 //! its own ([`keeper`]) takes what they bring, checks it and puts it on the disk. What
 //! belongs to a wrong blob is traced to who sent it ([`sources`]).
 
+mod buffers;
 mod header;
 mod keeper;
 mod location;
@@ -15,6 +16,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+pub(super) use buffers::Buffers;
 pub(super) use header::{read_header, write_header};
 pub(super) use rate::Rate;
 
@@ -41,6 +43,7 @@ pub(super) struct Transfer {
     pub(super) live: Live,
     pub(super) client: Client,
     pub(super) rate: Rate,
+    pub(super) buffers: Buffers,
     pub(super) wanted: Arc<Wanted>,
     /// Peers that hold it, as they become known.
     pub(super) holders: mpsc::UnboundedReceiver<(Peer, Sha512)>,

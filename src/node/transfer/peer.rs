@@ -1,6 +1,5 @@
 //! A peer as a provider: runs of pieces over blob streams.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -96,8 +95,11 @@ async fn attempt(
                 shared.give_back(id);
                 break;
             }
-            let octets = read(&mut stream, shared.place(piece).1, rate).await;
-            let octets = Arc::new(octets.map_err(Fault::Now)?);
+            let mut buffer = shared.buffer().await;
+            let length = shared.place(piece).1;
+            fill(buffer.rest(length), &mut stream, rate).await.map_err(Fault::Now)?;
+            buffer.advance(length as usize);
+            let octets = buffer.into_octets();
             *brought = true;
             // The keeper ends first when all is here.
             if pieces.send(Brought::Piece { from: id, piece, octets }).await.is_err() {
@@ -118,7 +120,8 @@ pub(super) async fn signed_pieces(
     let count = wanted.bytes.div_ceil(PIECE_BYTES);
     let request = BlobRequest { sha512, ask: BlobAsk::Pieces };
     let mut stream = open(streams, peer, &request, wanted).await.map_err(Fault::reason)?;
-    let octets = read(&mut stream, 32 * count, &Rate::new(None)).await?;
+    let mut octets = vec![0; 32 * count as usize];
+    fill(&mut octets, &mut stream, &Rate::new(None)).await?;
     let digests = PieceDigests::from_octets(&octets).filter(|found| found.digest() == signed);
     digests.ok_or_else(|| "its list of pieces is not the one that is signed".to_owned())
 }
@@ -146,16 +149,19 @@ async fn open(
     }
 }
 
-async fn read(stream: &mut BlobStream, length: u64, rate: &Rate) -> Result<Vec<u8>, String> {
-    let mut octets = Vec::with_capacity(length as usize);
-    let mut limited = stream.take(length);
-    while (octets.len() as u64) < length {
-        let read = timeout(STALL, limited.read_buf(&mut octets)).await;
+/// Reads as many bytes as there is room for.
+async fn fill(room: &mut [u8], stream: &mut BlobStream, rate: &Rate) -> Result<(), String> {
+    let mut filled = 0;
+    while filled < room.len() {
+        let read = timeout(STALL, stream.read(&mut room[filled..])).await;
         match read.map_err(|_| "it stopped sending".to_owned())? {
             Ok(0) => return Err("it closed the stream too early".to_owned()),
-            Ok(bytes) => rate.pay(bytes).await,
+            Ok(bytes) => {
+                filled += bytes;
+                rate.pay(bytes).await;
+            }
             Err(error) => return Err(error.to_string()),
         }
     }
-    Ok(octets)
+    Ok(())
 }

@@ -18,7 +18,7 @@ use crate::wire::PIECE_BYTES;
 const WAITING_PIECES: usize = 2;
 
 /// Providers at once: each has a piece of 4 MiB in memory.
-const MAX_AT_ONCE: usize = 6;
+pub(super) const MAX_AT_ONCE: usize = 6;
 
 /// How a round ended.
 pub(super) enum Round {
@@ -55,7 +55,8 @@ pub(super) async fn run_round(
     let (pieces, receiver) = mpsc::channel(WAITING_PIECES);
     let (verdicts, mut kept) = mpsc::unbounded_channel();
     let schedule = Schedule::new(&incoming.here());
-    let shared = Arc::new(Shared::new(Arc::clone(&transfer.wanted), schedule));
+    let buffers = transfer.buffers.for_transfer();
+    let shared = Arc::new(Shared::new(Arc::clone(&transfer.wanted), schedule, buffers));
     let done = incoming.bytes_here();
     let incoming_has_digests = incoming.has_digests();
     let keeping = Arc::clone(&shared);

@@ -4,19 +4,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::buffers::{Buffer, Buffers};
 use crate::engine::{ProviderId, Schedule, Wanted};
 use crate::wire::PIECE_BYTES;
 
 pub(super) struct Shared {
     pub(super) wanted: Arc<Wanted>,
     schedule: Mutex<Schedule>,
+    buffers: Buffers,
     /// The schedule may have something for those that found nothing.
     changed: Notify,
 }
 
 impl Shared {
-    pub(super) fn new(wanted: Arc<Wanted>, schedule: Schedule) -> Shared {
-        Shared { wanted, schedule: Mutex::new(schedule), changed: Notify::new() }
+    pub(super) fn new(wanted: Arc<Wanted>, schedule: Schedule, buffers: Buffers) -> Shared {
+        Shared { wanted, schedule: Mutex::new(schedule), buffers, changed: Notify::new() }
+    }
+
+    /// Memory for a piece.
+    pub(super) async fn buffer(&self) -> Buffer {
+        self.buffers.take().await
     }
 
     /// The pieces that a provider is to bring next; none when all are here.

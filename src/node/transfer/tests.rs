@@ -223,6 +223,7 @@ async fn fetch_wanted(image: &Image, wanted: Arc<Wanted>, deeds: &[Deed]) -> End
         live: Live::default(),
         client: Client::new(&here).unwrap(),
         rate: Rate::new(None),
+        buffers: Buffers::new(),
         wanted,
         holders,
     };
@@ -431,7 +432,7 @@ async fn what_one_brought_alone_is_not_held_against_the_next() {
         let mut octets = octets.to_vec();
         octets[0] ^= u8::from(piece == 0);
         let length = octets.len() as u64;
-        assert!(incoming.take(piece, &Arc::new(octets)).unwrap());
+        assert!(incoming.take(piece, &bytes::Bytes::from(octets)).unwrap());
         sources.add_peer(Peer::from_key([piece as u8; 32]), image.sha512());
         // The second has brought the most.
         let length = if piece == 1 { 2 * length } else { length };

@@ -1,0 +1,124 @@
+//! Three sites that hold an image, and one that fetches it again and again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use suq::manifest::{Details, Signed};
+
+use crate::rivals::Running;
+use crate::support::{Endorser, Site, cpu_seconds_of};
+use crate::{Cost, Image};
+
+/// Where an image is to come from.
+pub struct Providers {
+    pub peers: usize,
+    pub url: bool,
+    /// Whether each peer sends at most 20 MB of each second.
+    pub limited: bool,
+}
+
+pub struct Sites {
+    endorser: Endorser,
+    /// The site that fetches.
+    athens: Site,
+    holders: Vec<Site>,
+    /// nginx and the image's address, where it is installed.
+    web: Option<(Running, String)>,
+    manifest: PathBuf,
+    identifier: String,
+}
+
+impl Sites {
+    /// The sites, with the image at all but the one that fetches.
+    pub fn new(folder: &Path, image: &Image, web: Option<(Running, String)>) -> Sites {
+        let endorser = Endorser::new();
+        let athens = Site::new(folder, "athens", &endorser);
+        let settings = athens.home.join("suq.toml");
+        let text = fs::read_to_string(&settings).unwrap();
+        // nginx is on this machine.
+        let allow = "[fetch]\nallow = [\"127.0.0.1\"]";
+        assert!(text.contains("[fetch]\n"), "{text}");
+        fs::write(settings, text.replacen("[fetch]", allow, 1)).unwrap();
+        let mut sites = Sites {
+            endorser,
+            athens,
+            holders: Vec::new(),
+            web: web.map(|(nginx, address)| (nginx, format!("{address}/image"))),
+            manifest: folder.join("manifest.xml"),
+            identifier: String::new(),
+        };
+        sites.athens.start();
+        let ticket = sites.athens.await_success(&["invite"]);
+        let path = image.path.display().to_string();
+        for name in ["orsay", "lyon", "delft"] {
+            let mut site = Site::new(folder, name, &sites.endorser);
+            site.run(&["join", ticket.trim()]);
+            site.start();
+            site.run(&["blob", "add", &path]);
+            site.stop();
+            sites.holders.push(site);
+        }
+        sites
+    }
+
+    fn sign(&self, image: &Image, with_url: bool) -> Signed {
+        let url = self.web.iter().map(|(_, url)| url.clone());
+        let details = Details {
+            image_type: "base".into(),
+            title: Some("an image that is measured".into()),
+            locations: url.filter(|_| with_url).collect(),
+            ..Details::default()
+        };
+        self.endorser.sign_image(&image.hashed, details)
+    }
+
+    /// Lets these providers be the ones that have the image; false when they cannot be.
+    pub fn prepare(&mut self, image: &Image, from: &Providers) -> bool {
+        if from.url && self.web.is_none() {
+            return false;
+        }
+        self.holders.iter_mut().for_each(Site::stop);
+        let signed = self.sign(image, from.url);
+        fs::write(&self.manifest, signed.octets()).unwrap();
+        self.athens.run(&["publish", &self.manifest.display().to_string()]);
+        self.identifier = signed.verified().manifest().identifier.to_string();
+        for site in self.holders.iter_mut().take(from.peers) {
+            site.start();
+        }
+        while self.connected() != from.peers {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.athens.forget_peak();
+        true
+    }
+
+    fn connected(&self) -> usize {
+        let text = self.athens.run(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&text).unwrap();
+        status["connected"].as_array().map_or(0, Vec::len)
+    }
+
+    /// Fetches the image once, and removes it again.
+    pub fn get(&self) -> Cost {
+        let before = self.cpu_seconds();
+        let started = Instant::now();
+        self.athens.run(&["get", &self.identifier]);
+        let seconds = started.elapsed().as_secs_f64();
+        let cpu = self.cpu_seconds() - before;
+        self.athens.run(&["blob", "remove", &self.identifier]);
+        Cost { seconds, cpu }
+    }
+
+    /// The most memory that the fetching node has held since it was prepared, in MiB.
+    pub fn peak(&self) -> f64 {
+        self.athens.memory("VmHWM")
+    }
+
+    /// Of all that take part.
+    fn cpu_seconds(&self) -> f64 {
+        let nginx = self.web.iter().map(|(nginx, _)| cpu_seconds_of(nginx.0.id(), false));
+        let holders = self.holders.iter().filter(|site| site.is_running());
+        self.athens.cpu_seconds() + holders.map(Site::cpu_seconds).sum::<f64>() + nginx.sum::<f64>()
+    }
+}
