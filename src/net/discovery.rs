@@ -39,9 +39,6 @@ const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Searches {
     is_searching: bool,
     again: bool,
-    /// Kademlia fills its table, as it does by itself while it knows few: a search for
-    /// each part of the federation, one after the other.
-    is_filling: bool,
 }
 
 pub(super) fn behaviour(own: PeerId, protocol: &StreamProtocol) -> kad::Behaviour<MemoryStore> {
@@ -106,17 +103,16 @@ impl Task {
     }
 
     pub(super) fn discovered(&mut self, event: kad::Event) {
-        let kad::Event::OutboundQueryProgressed { result, step, .. } = event else { return };
+        let kad::Event::OutboundQueryProgressed { id, result, step, .. } = event else { return };
         let result = match result {
             QueryResult::GetClosestPeers(result) => result,
-            QueryResult::Bootstrap(result) => {
-                let left = match result {
-                    Ok(filled) => filled.num_remaining,
-                    Err(kad::BootstrapError::Timeout { num_remaining, .. }) => {
-                        num_remaining.unwrap_or(0)
-                    }
-                };
-                self.searches.is_filling = left > 0;
+            QueryResult::Bootstrap(_) => {
+                // Kademlia fills its table by itself while it knows few. Its neighbours it
+                // has found now; what follows is a search for each part of the federation,
+                // and each site that came would dial a hundred others for it.
+                if let Some(mut rest) = self.inside().discovery.query_mut(&id) {
+                    rest.finish();
+                }
                 return self.part_after_search();
             }
             _ => return,
@@ -168,7 +164,7 @@ impl Task {
     /// would fill up every site's places, and nobody new could join.
     pub(super) fn part_after_search(&mut self) {
         // Whoever was asked is most likely asked again.
-        if self.searches.is_searching || self.searches.is_filling {
+        if self.searches.is_searching {
             return;
         }
         let passing = self.passing.keys().filter_map(|peer| peer_id(*peer));
