@@ -24,6 +24,13 @@ const ATTEMPTS: u32 = 3;
 /// Before the second attempt; the next one waits twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
+/// A list of pieces comes within this time, and a second more for each of
+/// [`LIST_BYTES_PER_SECOND`]: nobody else is asked for it meanwhile.
+const LIST_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Slower than any link on which an image is worth fetching.
+const LIST_BYTES_PER_SECOND: u64 = 10_000;
+
 /// Why an attempt ended.
 enum Fault {
     /// It does not have what is wanted.
@@ -121,7 +128,10 @@ pub(super) async fn signed_pieces(
     let request = BlobRequest { sha512, ask: BlobAsk::Pieces };
     let mut stream = open(streams, peer, &request, wanted).await.map_err(Fault::reason)?;
     let mut octets = vec![0; 32 * count as usize];
-    fill(&mut octets, &mut stream, &Rate::new(None)).await?;
+    let patience = LIST_PATIENCE + Duration::from_secs(32 * count / LIST_BYTES_PER_SECOND);
+    timeout(patience, fill(&mut octets, &mut stream, &Rate::new(None)))
+        .await
+        .map_err(|_| "it is too slow with its list of pieces".to_owned())??;
     let digests = PieceDigests::from_octets(&octets).filter(|found| found.digest() == signed);
     digests.ok_or_else(|| "its list of pieces is not the one that is signed".to_owned())
 }
