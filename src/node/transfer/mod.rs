@@ -89,7 +89,8 @@ impl Transfer {
                         return Ok(true);
                     }
                     Finished::Wrong(wrong, error) => {
-                        incoming = sources.trace(wrong, error).await?;
+                        let streams = &self.streams;
+                        incoming = sources.trace(wrong, error, streams, &self.wanted).await?;
                     }
                 },
             }

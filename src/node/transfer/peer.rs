@@ -11,7 +11,7 @@ use super::keeper::Brought;
 use super::rate::Rate;
 use super::shared::Shared;
 use crate::engine::{ProviderId, Wanted};
-use crate::model::{Peer, Sha256, Sha512};
+use crate::model::{Peer, Sha512};
 use crate::net::{BlobStream, BlobStreams};
 use crate::wire::{
     BlobAsk, BlobReply, BlobRequest, ByteRange, PIECE_BYTES, PieceDigests, decode, encode,
@@ -117,12 +117,11 @@ async fn attempt(
     Ok(())
 }
 
-/// The digests of all pieces that the manifest signs.
-pub(super) async fn signed_pieces(
+/// The digests of all pieces, as a peer has them.
+pub(super) async fn pieces(
     (peer, sha512): (Peer, Sha512),
     streams: &BlobStreams,
     wanted: &Wanted,
-    signed: Sha256,
 ) -> Result<PieceDigests, String> {
     let count = wanted.bytes.div_ceil(PIECE_BYTES);
     let request = BlobRequest { sha512, ask: BlobAsk::Pieces };
@@ -132,8 +131,7 @@ pub(super) async fn signed_pieces(
     timeout(patience, fill(&mut octets, &mut stream, &Rate::new(None)))
         .await
         .map_err(|_| "it is too slow with its list of pieces".to_owned())??;
-    let digests = PieceDigests::from_octets(&octets).filter(|found| found.digest() == signed);
-    digests.ok_or_else(|| "its list of pieces is not the one that is signed".to_owned())
+    PieceDigests::from_octets(&octets).ok_or_else(|| "it sent no list of pieces".to_owned())
 }
 
 async fn open(

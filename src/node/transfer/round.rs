@@ -170,12 +170,16 @@ impl Running<'_> {
         let Some(peer) = self.sources.next_for_digests() else { return };
         let (streams, pieces) = (self.transfer.streams.clone(), self.pieces.clone());
         self.lists.spawn(async move {
-            let digests = peer::signed_pieces(peer, &streams, &wanted, signed.digest).await;
-            let digests = digests.inspect_err(|reason| tracing::debug!(peer = %peer.0, reason));
-            match digests {
-                Ok(digests) => pieces.send(Brought::Digests(digests)).await.is_ok(),
-                Err(_) => false,
-            }
+            let digests = peer::pieces(peer, &streams, &wanted).await;
+            let reason = match digests {
+                Ok(digests) if digests.digest() == signed.digest => {
+                    return pieces.send(Brought::Digests(digests)).await.is_ok();
+                }
+                Ok(_) => "its list of pieces is not the one that is signed".to_owned(),
+                Err(reason) => reason,
+            };
+            tracing::debug!(peer = %peer.0, reason);
+            false
         });
     }
 

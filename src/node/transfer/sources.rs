@@ -3,14 +3,17 @@
 //! Where the manifest signs the pieces, a wrong one is known when it arrives. Where it
 //! does not, only the whole blob can be checked. A blob from one provider that is wrong
 //! is that provider's fault. One from several is fetched again from one of them alone,
-//! and once it is right, the pieces that differ tell who sent wrong ones.
+//! but for the pieces that are as that one's own list has them; and once it is right,
+//! the pieces that differ tell who sent wrong ones.
 
 use crate::blobs::{Blob, BlobError, Blobs, Incoming, PIECE_BYTES};
-use crate::engine::{Provider, ProviderId, Share};
+use crate::engine::{Provider, ProviderId, Share, Wanted};
 use crate::model::{Peer, Sha256, Sha512};
+use crate::net::BlobStreams;
+use crate::wire::PieceDigests;
 
-use super::blocking;
 use super::keeper::Kept;
+use super::{blocking, peer};
 
 /// Where a blob comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +49,8 @@ pub(super) struct Sources {
     senders: Vec<Option<ProviderId>>,
     /// The only one that may bring pieces now, since the blob was wrong.
     trial: Option<ProviderId>,
-    /// The pieces of the wrong blob.
-    wrong: Vec<(Option<ProviderId>, Sha256)>,
+    /// The pieces of every blob that was wrong, and who brought them.
+    wrong: Vec<(u32, ProviderId, Sha256)>,
 }
 
 impl Sources {
@@ -151,6 +154,8 @@ impl Sources {
         &mut self,
         mut incoming: Box<Incoming>,
         error: BlobError,
+        streams: &BlobStreams,
+        wanted: &Wanted,
     ) -> Result<Incoming, BlobError> {
         let reason = error.to_string();
         let (incoming, signed) = blocking(move || {
@@ -172,22 +177,34 @@ impl Sources {
             }
             return Ok(*incoming);
         }
-        let incoming = match (self.alone(), self.trial) {
-            (Some(alone), trial) | (None, trial @ Some(alone)) => {
-                self.lied(alone, reason);
-                if trial.is_some() {
-                    self.choose_trial();
-                }
-                incoming
+        if let Some(alone) = self.alone().or(self.trial) {
+            self.lied(alone, reason);
+            if self.trial.is_none() {
+                return self.keep_of_trial(incoming).await;
             }
-            (None, None) => {
-                let (incoming, digests) = digests(incoming, self.senders.len()).await?;
-                self.wrong = self.senders.iter().copied().zip(digests).collect();
-                self.choose_trial();
-                incoming
-            }
+        }
+        let (incoming, digests) = digests(incoming, self.senders.len()).await?;
+        let pieces = (0_u32..).zip(&self.senders).zip(&digests);
+        self.wrong.extend(
+            pieces.filter_map(|((piece, sender), digest)| Some((piece, (*sender)?, *digest))),
+        );
+        self.choose_trial();
+        let list = self.list_of_trial(streams, wanted).await;
+        let is_listed = |piece: u32, digest: &Sha256| {
+            list.as_ref().and_then(|list| list.get(piece)).is_some_and(|listed| listed == *digest)
         };
-        self.keep_of_trial(incoming).await
+        let listed = (0_u32..).zip(&digests).map(|(piece, digest)| is_listed(piece, digest));
+        self.keep(incoming, listed).await
+    }
+
+    /// The digests of all pieces as the one has them that is to bring everything: nobody
+    /// signed them, but when it is honest they are right, and when it is not the blob is
+    /// wrong again.
+    async fn list_of_trial(&self, streams: &BlobStreams, wanted: &Wanted) -> Option<PieceDigests> {
+        let source = self.trial.and_then(|trial| self.source(trial))?;
+        let Source::Peer(peer, sha512) = source else { return None };
+        let list = peer::pieces((peer, sha512), streams, wanted).await;
+        list.inspect_err(|reason| tracing::debug!(%peer, reason, "no list of pieces")).ok()
     }
 
     /// The provider that brought every piece; none when there were several, or when some
@@ -200,14 +217,24 @@ impl Sources {
     /// Keeps what the one brought that is to bring everything; nothing when all may.
     pub(super) async fn keep_of_trial(
         &mut self,
-        mut incoming: Box<Incoming>,
+        incoming: Box<Incoming>,
     ) -> Result<Incoming, BlobError> {
-        let trial = self.trial;
-        for sender in &mut self.senders {
-            *sender = sender.filter(|id| Some(*id) == trial);
+        self.keep(incoming, std::iter::repeat(false)).await
+    }
+
+    /// The same, and the pieces that are as its list has them.
+    async fn keep(
+        &mut self,
+        mut incoming: Box<Incoming>,
+        listed: impl Iterator<Item = bool>,
+    ) -> Result<Incoming, BlobError> {
+        let mut kept = Vec::with_capacity(self.senders.len());
+        for (sender, is_listed) in self.senders.iter_mut().zip(listed) {
+            let is_kept = is_listed || (sender.is_some() && *sender == self.trial);
+            *sender = sender.filter(|_| is_kept);
+            kept.push(is_kept);
         }
-        let senders = self.senders.clone();
-        let is_kept = move |piece: u32| senders.get(piece as usize).is_some_and(Option::is_some);
+        let is_kept = move |piece: u32| kept.get(piece as usize).is_some_and(|kept| *kept);
         blocking(move || incoming.keep(is_kept).map(|()| *incoming)).await
     }
 
@@ -219,9 +246,8 @@ impl Sources {
         }
         let (blobs, blob) = (blobs.clone(), *blob);
         let right = blocking(move || blobs.digests(&blob)).await?;
-        for (piece, (sender, digest)) in (0_u32..).zip(wrong) {
-            let differs = right.get(piece).is_some_and(|right| right != digest);
-            if let Some(sender) = sender.filter(|_| differs) {
+        for (piece, sender, digest) in wrong {
+            if right.get(piece).is_some_and(|right| right != digest) {
                 let offset = u64::from(piece) * PIECE_BYTES;
                 self.lied(sender, format!("the bytes it sent from {offset} on were wrong"));
             }

@@ -295,6 +295,25 @@ async fn unsigned_pieces_that_are_wrong_are_traced_to_their_sender() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_an_unsigned_image_only_what_was_wrong_is_fetched_again() {
+    let image = image(12);
+    let ended = fetch(&image, false, &[Deed::Lies, Deed::Honest, Deed::Honest]).await;
+    let shares = ended.is_right(&image, &[0]);
+    let liar = Provider::Peer(ended.providers[0]);
+    // No piece of an honest peer is fetched again from the other one. Of the liar, those
+    // after the first of each request are right.
+    let honest = shares.iter().filter(|share| share.from != liar);
+    assert!(honest.map(|share| share.bytes).sum::<u64>() <= image.hashed.bytes, "{shares:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_false_list_of_an_unsigned_image_keeps_nothing_wrong() {
+    let image = image(6);
+    let ended = fetch(&image, false, &[Deed::Lies, Deed::LiesAboutPieces]).await;
+    ended.is_right(&image, &[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_liar_alone_is_blamed_and_nothing_is_kept_of_it() {
     let image = image(3);
     for signed in [true, false] {
@@ -439,7 +458,10 @@ async fn what_one_brought_alone_is_not_held_against_the_next() {
         sources.note(&keeper::Kept::Piece { from: ProviderId(piece as usize), piece, length });
     }
     let Finished::Wrong(wrong, error) = incoming.finish().unwrap() else { panic!() };
-    let incoming = sources.trace(wrong, error).await.unwrap();
+    // Nobody of them can be asked for a list.
+    let (own, _streams) = start().await;
+    let (streams, wanted) = (own.net.blob_streams(), image.wanted(false));
+    let incoming = sources.trace(wrong, error, streams, &wanted).await.unwrap();
     assert_eq!(incoming.here(), [false, true, false]);
     assert_eq!(sources.usable(), [ProviderId(1)]);
     // It leaves, and another one is to bring everything: also what the second brought.
