@@ -329,7 +329,8 @@ fn killed_at_any_moment_a_node_loses_nothing_and_leaves_nothing() {
     trial.athens.kill();
     for kill in 0..kills {
         trial.live();
-        eprintln!("kill {kill}");
+        let l: Vec<String> = walk(&trial.athens.home.join("blobs")).iter().filter(|p| !trial.belongs(p)).map(|p| { let m = fs::metadata(p).unwrap(); format!("{}/{} {}/{}", p.parent().unwrap().file_name().unwrap().to_string_lossy(), p.file_name().unwrap().to_string_lossy().chars().take(8).collect::<String>(), m.blocks()*512, m.len()) }).collect();
+        eprintln!("kill {kill} held {} {l:?}", trial.images.iter().filter(|i| i.held).count());
         trial.check();
     }
     trial.end();
