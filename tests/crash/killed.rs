@@ -3,21 +3,18 @@
 //! `SUQ_CRASH_KILLS` says how often, `SUQ_CRASH_SEED` what is done meanwhile. A seed
 //! repeats the plan, not the run: what a kill meets is for the machine to say.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod site;
-
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha512};
-use site::{Endorser, Site, identifier_of, wait_for};
 use suq::blobs::Blobs;
 use suq::model::Timestamp;
+
+use super::site::{Endorser, Site, identifier_of, wait_for};
+use super::{content, on_disk, say, set, walk};
 
 const MB: usize = 1_000_000;
 
@@ -67,12 +64,8 @@ struct Trial {
     nameless: PathBuf,
     published: u64,
     acknowledged: u64,
-}
-
-fn content(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
-    let mut content = vec![0; bytes];
-    random.fill(&mut content);
-    content
+    /// Kills that met a transfer.
+    under_way: u64,
 }
 
 /// Mostly zeros.
@@ -87,13 +80,6 @@ fn with_holes(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
 
 fn hex(content: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha512::digest(content))
-}
-
-fn set(site: &Site, from: &str, to: &str) {
-    let file = site.home.join("suq.toml");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains(from));
-    fs::write(file, text.replace(from, to)).unwrap();
 }
 
 impl Trial {
@@ -136,7 +122,7 @@ impl Trial {
         let contents = contents.into_iter().chain([extra]);
         let contents = contents.map(|content| (hex(&content), content)).collect();
         let acknowledged = images.len() as u64;
-        let (published, _orsay) = (0, orsay);
+        let (published, under_way, _orsay) = (0, 0, orsay);
         Trial {
             folder,
             endorser,
@@ -148,6 +134,7 @@ impl Trial {
             nameless,
             published,
             acknowledged,
+            under_way,
         }
     }
 
@@ -187,30 +174,40 @@ impl Trial {
         self.command(What::Get(image), &["get", &self.images[image].identifier])
     }
 
-    /// Waits for a moment to kill in: after some bytes have come, or after some time.
+    /// Waits for a moment to kill in: after some time, after some bytes have come, or as
+    /// soon as an image gets its name or loses it.
     fn wait(&mut self, running: &mut [Running]) {
         let time = Duration::from_millis(self.random.u64(..LONGEST_MS));
-        if self.random.bool() {
-            std::thread::sleep(time);
-            return;
-        }
-        let bytes = self.random.u64(1..40 * MB as u64);
-        let (before, started) = (self.bytes_on_disk(), Instant::now());
+        let bytes = self.random.u64(1..30 * MB as u64);
+        let before = (self.bytes_on_disk(), self.names());
+        let has_come: &dyn Fn(&Trial) -> bool = match self.random.u8(..4) {
+            0 => return std::thread::sleep(time),
+            1 | 2 => &|trial| trial.bytes_on_disk().abs_diff(before.0) >= bytes,
+            _ => &|trial| trial.names() != before.1,
+        };
+        let started = Instant::now();
         let has_ended = |running: &mut Running| running.child.try_wait().unwrap().is_some();
-        while self.bytes_on_disk().abs_diff(before) < bytes
-            && started.elapsed() < 5 * time
-            && !running.iter_mut().all(has_ended)
+        while !has_come(self) && started.elapsed() < 2 * time && !running.iter_mut().all(has_ended)
         {
-            std::thread::sleep(Duration::from_micros(500));
+            std::thread::yield_now();
         }
     }
 
+    /// Which of the images are there by name.
+    fn names(&self) -> Vec<bool> {
+        let root = self.athens.home.join("blobs");
+        self.contents.keys().map(|name| root.join(&name[..2]).join(name).exists()).collect()
+    }
+
+    /// What transfers that have not ended have noted.
+    fn maps(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = walk(&self.athens.home.join("blobs/partial"));
+        files.retain(|path| path.extension().is_some());
+        files.into_iter().map(|path| (path.clone(), fs::read(&path).unwrap_or_default())).collect()
+    }
+
     fn bytes_on_disk(&self) -> u64 {
-        let mut bytes = 0;
-        for path in walk(&self.athens.home.join("blobs")) {
-            bytes += fs::metadata(path).map_or(0, |metadata| metadata.blocks() * 512);
-        }
-        bytes
+        on_disk(&self.athens.home.join("blobs"))
     }
 
     /// One life of the node.
@@ -225,9 +222,21 @@ impl Trial {
         if self.random.u8(..8) != 0 {
             wait_for("a connection", || !self.athens.connected().is_empty());
         }
-        let mut running: Vec<Running> = (0..self.random.u8(1..=4)).map(|_| self.begin()).collect();
+        // Something is always on its way.
+        let mut running = Vec::new();
+        let image = self.random.usize(..self.images.len());
+        if self.images[image].held {
+            self.images[image].held = false;
+            let removed = self.athens.run(&["blob", "remove", &self.images[image].identifier]);
+            assert_eq!(removed.code, 0, "{removed:?}");
+        }
+        running.push(self.get(image));
+        running.extend((0..self.random.u8(..3)).map(|_| self.begin()));
+        let before = self.maps();
         self.wait(&mut running);
         self.athens.kill();
+        let after = self.maps();
+        self.under_way += u64::from(after.iter().any(|map| !before.contains(map)));
         let also = self.random.bool();
         let removed: Vec<What> = running.iter().map(|running| running.what).collect();
         for Running { mut child, what } in running {
@@ -292,7 +301,7 @@ impl Trial {
         assert_eq!(blobs.usage().unwrap().partial, 0, "nothing is promised any more");
         let mut left = walk(&self.athens.home.join("blobs"));
         left.retain(|path| !self.belongs(path));
-        assert_eq!(left, [PathBuf::new(); 0], "left over");
+        assert_eq!(left, Vec::<PathBuf>::new(), "left over");
     }
 
     /// True for a file that a store without any crash would have, too.
@@ -301,37 +310,26 @@ impl Trial {
         let blobs = Blobs::open(&self.athens.home.join("blobs")).unwrap();
         let stored = blobs.list().unwrap();
         let is_stored = |name: &str| {
-            stored.iter().any(|blob| [blob.sha512.to_string(), blob.sha1.to_string()].contains(&name.to_owned()))
+            stored.iter().any(|blob| {
+                [blob.sha512.to_string(), blob.sha1.to_string()].contains(&name.to_owned())
+            })
         };
         is_stored(name.trim_end_matches(".pieces")) || ["lock", "scrub"].contains(&name)
     }
-}
-
-/// Every file below a folder.
-fn walk(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    // The node may take it away meanwhile.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => found.extend(walk(&entry.path())),
-            _ => found.push(entry.path()),
-        }
-    }
-    found
 }
 
 #[test]
 fn killed_at_any_moment_a_node_loses_nothing_and_leaves_nothing() {
     let seed = from_environment("SUQ_CRASH_SEED", 1);
     let kills = from_environment("SUQ_CRASH_KILLS", KILLS as u64);
-    eprintln!("SUQ_CRASH_SEED={seed} SUQ_CRASH_KILLS={kills}");
+    say(&format!("SUQ_CRASH_SEED={seed} SUQ_CRASH_KILLS={kills}"));
     let mut trial = Trial::new(seed);
     trial.athens.kill();
-    for kill in 0..kills {
+    for _ in 0..kills {
         trial.live();
-        let l: Vec<String> = walk(&trial.athens.home.join("blobs")).iter().filter(|p| !trial.belongs(p)).map(|p| { let m = fs::metadata(p).unwrap(); format!("{}/{} {}/{}", p.parent().unwrap().file_name().unwrap().to_string_lossy(), p.file_name().unwrap().to_string_lossy().chars().take(8).collect::<String>(), m.blocks()*512, m.len()) }).collect();
-        eprintln!("kill {kill} held {} {l:?}", trial.images.iter().filter(|i| i.held).count());
         trial.check();
     }
     trial.end();
+    say(&format!("{} of {kills} kills met a transfer", trial.under_way));
+    assert!(trial.under_way * 10 >= kills, "{} of {kills}", trial.under_way);
 }
