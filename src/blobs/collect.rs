@@ -1,14 +1,14 @@
 //! Collection: what goes when images take more than their quota, and leftovers.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::folder::{Stored, disk_bytes, files};
 use super::reserve::is_locked;
-use super::{Blob, BlobError, Blobs};
+use super::{Blob, BlobError, Blobs, PIECES};
 use crate::model::{Sha1, Sha512, Timestamp};
 
 /// Blobs that one collection may take away; the next one takes more. Others are
@@ -148,22 +148,8 @@ impl Blobs {
     /// Takes away what crashes and abandoned transfers left behind.
     pub fn sweep(&self, now: Timestamp, dry_run: bool) -> Result<Swept, BlobError> {
         let _change = self.change()?;
-        let mut leftovers = self.abandoned(now)?;
-        let names = self.names()?;
-        for (path, metadata) in files(&self.damaged_folder())? {
-            // A sound one has come.
-            if damaged_name(&path).is_some_and(|(sha512, _)| names.contains(&sha512)) {
-                leftovers.push((path, disk_bytes(&metadata)));
-            }
-        }
-        for (path, metadata) in files(&self.root.join("used"))? {
-            let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
-            if name.is_none_or(|sha512: Sha512| !names.contains(&sha512)) {
-                leftovers.push((path, disk_bytes(&metadata)));
-            }
-        }
         let mut swept = Swept::default();
-        for (path, bytes) in leftovers {
+        for (path, bytes) in self.abandoned(now)?.into_iter().chain(self.stray(now)?) {
             if !dry_run {
                 fs::remove_file(&path).map_err(BlobError::io(&path))?;
             }
@@ -171,6 +157,37 @@ impl Blobs {
             swept.bytes += bytes;
         }
         Ok(swept)
+    }
+
+    /// What lies in the other folders and belongs to no blob. The caller holds the
+    /// folder's lock, under which all but the scrub's state is written.
+    fn stray(&self, now: Timestamp) -> Result<Vec<(PathBuf, u64)>, BlobError> {
+        let names = self.names()?;
+        let is_gone = |name: Option<Sha512>| name.is_none_or(|name| !names.contains(&name));
+        let mut found = Vec::new();
+        let mut look = |folder: &Path, is_stray: &dyn Fn(&Path, &Metadata) -> bool| {
+            let stray = files(folder)?.into_iter().filter(|(path, file)| is_stray(path, file));
+            found.extend(stray.map(|(path, file)| (path, disk_bytes(&file))));
+            Ok::<_, BlobError>(())
+        };
+        for folder in self.digit_folders()? {
+            let is_pieces = |path: &Path| path.extension().is_some_and(|ending| ending == PIECES);
+            look(&folder, &|path, _| is_copy(path) || is_pieces(path) && is_gone(named(path)))?;
+        }
+        look(&self.sha1_folder(), &|path, _| {
+            let leads_to = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
+            is_copy(path) || is_gone(leads_to)
+        })?;
+        look(&self.root.join("used"), &|path, _| is_gone(named(path)))?;
+        // A sound one has come.
+        look(&self.damaged_folder(), &|path, _| {
+            damaged_name(path).is_some_and(|(sha512, _)| !is_gone(Some(sha512)))
+        })?;
+        look(&self.root, &|path, file| {
+            let written = file.modified().map_or(now, Timestamp::from);
+            is_copy(path) && now.since(written) > CUT_OFF
+        })?;
+        Ok(found)
     }
 
     /// Partial files, with what lies beside them, that nobody has and nobody went on
@@ -193,7 +210,12 @@ impl Blobs {
     }
 }
 
-/// True for a file of [`Blobs::add`], which nobody can go on with.
+/// The blob that a file is named by, whatever its ending.
+fn named(path: &Path) -> Option<Sha512> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
+/// True for a file that was to get its name when it is whole: nobody can go on with it.
 fn is_copy(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(".tmp"))
 }
@@ -351,17 +373,32 @@ mod tests {
         fs::write(&unused, "").unwrap();
         let damaged = blobs.damaged_folder().join(added[0].sha512.to_string());
         fs::write(&damaged, "rotten").unwrap();
+        let of_blob = blobs.path(&added[0].sha512).parent().unwrap().to_owned();
+        let stray = [
+            of_blob.join(".tmpC"),
+            of_blob.join(format!("{}.pieces", "0".repeat(128))),
+            blobs.sha1_folder().join(".tmpD"),
+            blobs.sha1_folder().join("0".repeat(40)),
+            blobs.root.join(".tmpE"),
+        ];
+        for path in &stray {
+            fs::write(path, "0".repeat(128)).unwrap();
+        }
+        set_time(&stray[4], days(1));
+        let scrubbing = blobs.root.join(".tmpF");
+        fs::write(&scrubbing, "").unwrap();
 
         let dry = blobs.sweep(now.into(), true).unwrap();
         assert!(gone.iter().all(|path| path.exists()));
         assert_eq!(blobs.sweep(now.into(), false).unwrap(), dry);
-        assert_eq!(dry.files, 6);
-        for path in gone.iter().chain([&unused, &damaged]) {
+        assert_eq!(dry.files, 11);
+        for path in gone.iter().chain([&unused, &damaged]).chain(&stray) {
             assert!(!path.exists(), "{} is still there", path.display());
         }
-        for path in &stays {
+        for path in stays.iter().chain([&scrubbing]) {
             assert!(path.exists(), "{} is gone", path.display());
         }
         assert_eq!(blobs.list().unwrap(), added);
+        assert!(blobs.pieces(&added[0].sha512).is_some());
     }
 }

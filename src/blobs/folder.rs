@@ -105,7 +105,7 @@ impl Blobs {
     }
 
     /// The folders that are named by the first two digits.
-    fn digit_folders(&self) -> Result<Vec<PathBuf>, BlobError> {
+    pub(super) fn digit_folders(&self) -> Result<Vec<PathBuf>, BlobError> {
         let entries = fs::read_dir(&self.root).map_err(BlobError::io(&self.root))?;
         let digits = |name: &str| name.len() == 2 && name.bytes().all(|b| b.is_ascii_hexdigit());
         Ok(entries

@@ -4,13 +4,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::hash::{CHUNK_BYTES, Hasher};
-use super::place::{keep_pieces, place};
+use super::map::{self, Map};
+use super::place::place;
 use super::reserve::Claim;
 use super::sparse;
 use super::syncer::Syncer;
@@ -89,7 +90,9 @@ pub struct Incoming {
     digests: Option<PieceDigests>,
     path: PathBuf,
     file: Arc<File>,
-    map_path: PathBuf,
+    pub(super) map_path: PathBuf,
+    /// The same as `map`, for the next attempt.
+    map_file: Arc<Map>,
     /// One octet for each piece: 1 when it is complete.
     map: Vec<u8>,
     hasher: Hasher,
@@ -124,21 +127,26 @@ impl Incoming {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(BlobError::io(&path))?;
         let claim = Claim::take(blobs, &path, &file)?;
-        let map = fs::read(&map_path).ok().filter(|map| map.len() == expected.pieces());
-        let map = map.unwrap_or_else(|| vec![0; expected.pieces()]);
+        if file.metadata().map_err(BlobError::io(&path))?.len() == 0 {
+            // The transfer before this one ended, or was cut off at its very end.
+            remove_if_there(&map_path)?;
+        }
+        let map = map::read(&map_path, expected.pieces());
         let missing = map.iter().filter(|piece| **piece == 0).count() as u64 * PIECE_BYTES;
         claim.promise(expected.bytes, missing)?;
-        let file = Arc::new(file);
+        let map_file = Map::open(&map_path, map.len()).map_err(BlobError::io(&map_path))?;
+        let (file, map_file) = (Arc::new(file), Arc::new(map_file));
         Ok(Incoming {
             blobs: blobs.clone(),
             digests: None,
             hasher: Hasher::new(&expected.algorithms()),
-            syncer: Some(Syncer::start(Arc::clone(&file), map_path.clone())),
+            syncer: Some(Syncer::start(Arc::clone(&file), Arc::clone(&map_file))),
             unsynced: 0,
             expected,
             path,
             file,
             map_path,
+            map_file,
             map,
         })
     }
@@ -187,6 +195,8 @@ impl Incoming {
         let written = sparse::write_all_at(&self.file, octets, offset);
         written.map_err(|error| self.write_failed(error))?;
         self.map[piece as usize] = 1;
+        // A mark that is lost costs this piece once more.
+        let _ = self.map_file.written(piece);
         self.catch_up(offset, CATCH_UP)?;
         if self.hasher.bytes() == offset {
             self.hasher.update(octets);
@@ -260,10 +270,7 @@ impl Incoming {
         if let Some(syncer) = self.syncer.take() {
             syncer.finish().map_err(BlobError::io(&self.path))?;
         }
-        let blob = place(&self.blobs, &self.path, bytes, &found)?;
-        if let Some(digests) = &self.digests {
-            keep_pieces(&self.blobs, &blob.sha512, digests)?;
-        }
+        let blob = place(&self.blobs, &self.path, bytes, &found, self.digests.as_ref())?;
         // What stays behind is collected later.
         let _ = fs::remove_file(&self.map_path);
         Ok(Finished::Placed(blob))
@@ -317,6 +324,13 @@ impl Incoming {
         let map = std::mem::take(&mut self.map);
         let paused = self.syncer.take().map_or(Ok(()), |syncer| syncer.finish_with(map));
         paused.map_err(BlobError::io(&self.path))
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), BlobError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(BlobError::io(path)),
     }
 }
 

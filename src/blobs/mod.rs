@@ -26,6 +26,7 @@ mod folder;
 mod hash;
 mod incoming;
 mod lock;
+mod map;
 mod pins;
 mod place;
 mod reread;

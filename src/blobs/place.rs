@@ -49,44 +49,34 @@ pub(super) fn add(
         expected.compare(bytes, &checksums)?;
     }
     copy.as_file().sync_all().map_err(BlobError::io(copy.path()))?;
-    let blob = place(blobs, copy.path(), bytes, &checksums)?;
     let digests = pieces.finish().map_err(BlobError::io(source))?;
-    keep_pieces(blobs, &blob.sha512, &digests)?;
-    Ok(blob)
+    place(blobs, copy.path(), bytes, &checksums, Some(&digests))
 }
 
-/// Keeps the digests of a blob's pieces, for peers whose manifest signs them.
-pub(super) fn keep_pieces(
-    blobs: &Blobs,
-    sha512: &Sha512,
-    digests: &PieceDigests,
-) -> Result<(), BlobError> {
-    let path = blobs.path(sha512).with_extension(PIECES);
-    let folder = path.parent().unwrap_or(&blobs.root);
-    let mut file = NamedTempFile::new_in(folder).map_err(BlobError::io(folder))?;
-    file.write_all(&digests.to_octets()).map_err(BlobError::io(&path))?;
-    file.as_file().sync_all().map_err(BlobError::io(&path))?;
-    file.persist(&path).map_err(|error| BlobError::io(&path)(error.error))?;
-    sync_folder(folder)
-}
-
-/// Gives a durable file that matched everything its final name.
+/// Gives a durable file that matched everything its final name. What belongs to it comes
+/// first: a blob that has its name is found by all of them.
 pub(super) fn place(
     blobs: &Blobs,
     file: &Path,
     bytes: u64,
     checksums: &Checksums,
+    pieces: Option<&PieceDigests>,
 ) -> Result<Blob, BlobError> {
     let (sha512, sha1) = names(checksums)?;
     let _change = blobs.change()?;
     let target = blobs.path(&sha512);
     let folder = target.parent().unwrap_or(&blobs.root);
     fs::create_dir_all(folder).map_err(BlobError::io(folder))?;
-    fs::set_permissions(file, Permissions::from_mode(0o444)).map_err(BlobError::io(file))?;
+    if let Some(pieces) = pieces {
+        write_durably(&target.with_extension(PIECES), folder, &pieces.to_octets())?;
+    }
+    index(blobs, &sha1, &sha512)?;
     fs::rename(file, &target).map_err(BlobError::io(&target))?;
+    // Not before: a transfer that is cut off here could not be gone on with.
+    let read_only = Permissions::from_mode(0o444);
+    fs::set_permissions(&target, read_only).map_err(BlobError::io(&target))?;
     sync_folder(folder)?;
     sync_folder(&blobs.root)?;
-    index(blobs, &sha1, &sha512)?;
     Ok(Blob { sha512, sha1, bytes })
 }
 
@@ -101,12 +91,17 @@ fn names(checksums: &Checksums) -> Result<(Sha512, Sha1), BlobError> {
 /// The file that finds a blob by its SHA-1.
 pub(super) fn index(blobs: &Blobs, sha1: &Sha1, sha512: &Sha512) -> Result<(), BlobError> {
     let folder = blobs.sha1_folder();
-    let path = folder.join(sha1.to_string());
-    let mut file = NamedTempFile::new_in(&folder).map_err(BlobError::io(&folder))?;
-    writeln!(file, "{sha512}").map_err(BlobError::io(&path))?;
-    file.as_file().sync_all().map_err(BlobError::io(&path))?;
-    file.persist(&path).map_err(|error| BlobError::io(&path)(error.error))?;
-    sync_folder(&folder)
+    write_durably(&folder.join(sha1.to_string()), &folder, format!("{sha512}\n").as_bytes())
+}
+
+/// Writes a small file of this folder, whole or not at all. The caller holds the folder's
+/// lock: a collection takes what others left behind.
+fn write_durably(path: &Path, folder: &Path, octets: &[u8]) -> Result<(), BlobError> {
+    let mut file = NamedTempFile::new_in(folder).map_err(BlobError::io(folder))?;
+    file.write_all(octets).map_err(BlobError::io(path))?;
+    file.as_file().sync_all().map_err(BlobError::io(path))?;
+    file.persist(path).map_err(|error| BlobError::io(path)(error.error))?;
+    sync_folder(folder)
 }
 
 /// Makes the names in a folder durable.

@@ -126,6 +126,39 @@ fn an_interrupted_transfer_goes_on_where_it_ended() {
 }
 
 #[test]
+fn a_piece_is_noted_when_it_arrives_and_not_only_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(folder.path()).unwrap();
+    let image = image();
+    let mut incoming = Incoming::begin(&blobs, expected(&image)).unwrap();
+    incoming.take(2, &Bytes::from(image[2 * PIECE_BYTES as usize..].to_vec())).unwrap();
+    let files = folder::files(&blobs.partial_folder()).unwrap();
+    let map = files.iter().map(|(path, _)| path).find(|path| path.extension().is_some()).unwrap();
+    assert_eq!(map::read(map, 3), [0, 0, 1], "a process that is killed here loses nothing");
+    drop(incoming);
+    assert_eq!(map::read(map, 3), [0, 0, 1]);
+}
+
+#[test]
+fn a_map_without_its_file_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = Blobs::open(folder.path()).unwrap();
+    let image = image();
+    let expected = expected(&image);
+    let incoming = Incoming::begin(&blobs, expected.clone()).unwrap();
+    let map = incoming.map_path.clone();
+    drop(incoming);
+    // As if the process before was killed when the blob had its name and the map was there.
+    std::fs::remove_file(map.with_extension("")).unwrap();
+    std::fs::write(&map, [1; 3]).unwrap();
+    let mut incoming = Incoming::begin(&blobs, expected).unwrap();
+    assert_eq!(incoming.here(), [false; 3]);
+    assert_eq!(map::read(&map, 3), [0; 3]);
+    receive(&mut incoming, &image);
+    placed(incoming);
+}
+
+#[test]
 fn a_piece_that_is_not_as_signed_is_refused_and_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let blobs = Blobs::open(&folder.path().join("blobs")).unwrap();

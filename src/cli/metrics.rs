@@ -89,6 +89,11 @@ fn images(status: &StatusView) -> Vec<Metric> {
     let mut metrics = vec![
         gauge("suq_blobs", "Images in the store.", count(status.blobs)),
         counter(
+            "suq_blobs_sent_bytes_total",
+            "Bytes of images that were sent to peers since the start.",
+            status.sent,
+        ),
+        counter(
             "suq_blobs_reread_total",
             "Stored images that the scrub has read again.",
             status.scrub.read,

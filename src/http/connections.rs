@@ -10,21 +10,19 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Limits;
-
-/// Longest head of a request, in bytes: what other servers take, and 64 ranges of a
-/// terabyte fit in.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
+use super::pace::Paced;
 
 /// Headers of a request; browsers send about twenty.
 const MAX_HEADERS: usize = 64;
 
-/// Unsent and unread bytes that a connection holds beside the piece that is being sent.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// Unsent and unread bytes that a connection holds beside the piece that is being sent. A
+/// head that does not fit is refused without a look at it; hyper reads targets of 64 KiB,
+/// and [`super::heads`] refuses them by the right name.
+const BUFFER_BYTES: usize = 80 * 1024;
 
 /// After the system could not give a connection: what it lacks, such as file
 /// descriptors, comes back when others end.
@@ -89,17 +87,15 @@ impl Connections {
     }
 
     /// Serves one client until it goes, or has to.
-    pub(super) async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) {
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.limits.stalled));
+    pub(super) async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let stream = Paced::new(stream, self.limits.stalled, self.limits.slowest);
         let service = TowerToHyperService::new(self.router.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.request)
-            .max_header_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
             .max_buf_size(BUFFER_BYTES)
-            .serve_connection(TokioIo::new(Box::pin(stream)), service);
+            .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = &mut connection => ended,

@@ -6,14 +6,17 @@
 //! ```
 //!
 //! Everything that changes the node is on the control socket. No body of a request is
-//! read. A client is bounded in what it may send, in how long it may take for that, and
-//! in how long it may take nothing; all clients together in [`Limits`].
+//! read. A client is bounded in what it may send, in how long it may take for that, in
+//! how long it may take nothing and in how slowly it may take something; all clients
+//! together in [`Limits`].
 
 mod blobs;
 mod conditions;
 mod connections;
 mod content;
+mod heads;
 mod opened;
+mod pace;
 mod range;
 mod refusal;
 
@@ -26,7 +29,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::net::TcpListener;
@@ -43,6 +45,8 @@ pub struct Limits {
     pub answers: usize,
     /// How long a client may take nothing of what it asked for.
     pub stalled: Duration,
+    /// Bytes of a second below which a client takes too little: it may for a while.
+    pub slowest: u64,
     /// How long a client may take to send the head of a request, and to send nothing
     /// before it.
     pub request: Duration,
@@ -54,6 +58,8 @@ impl Default for Limits {
             connections: 256,
             answers: 64,
             stalled: Duration::from_secs(60),
+            // A line of 128 kbit/s.
+            slowest: 16 * 1024,
             request: Duration::from_secs(30),
         }
     }
@@ -130,13 +136,12 @@ fn router(blobs: Blobs, limits: &Limits) -> Router {
         .layer(middleware::from_fn(answered))
 }
 
-/// Refuses what is no HTTP/1.1 request (RFC 9112 §3.2); notes every answer.
+/// Refuses heads that nobody answers; notes every answer.
 async fn answered(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let has_host = request.headers().get_all(header::HOST).iter().count() == 1;
-    let response = match has_host || request.version() < Version::HTTP_11 {
-        true => next.run(request).await,
-        false => refusal::text(StatusCode::BAD_REQUEST, "A request needs one Host header."),
+    let response = match heads::refused(&request) {
+        Some(refused) => refused,
+        None => next.run(request).await,
     };
     tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
     response

@@ -79,6 +79,50 @@ async fn who_takes_nothing_is_hung_up_on() {
     assert!(taken.starts_with(b"HTTP/1.1 200") && (taken.len() as u64) < BYTES);
 }
 
+/// Takes a few bytes after the others until there are no more.
+async fn sip(client: &mut DuplexStream) -> u64 {
+    let mut taken = 0;
+    loop {
+        match client.read(&mut [0; 16]).await.unwrap() {
+            0 => return taken,
+            bytes => taken += bytes as u64,
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_takes_too_little_is_hung_up_on() {
+    let shop = Shop::new();
+    // No client is fast enough, and a millisecond does not last for so many sips.
+    let millisecond = Duration::from_millis(1);
+    let hasty = Limits { stalled: millisecond, slowest: u64::MAX, ..patient() };
+    let (mut slow, _served) = client(&shop.connections(hasty));
+    slow.write_all(&shop.request()).await.unwrap();
+    assert!(sip(&mut slow).await < BYTES);
+    let request = shop.request();
+    let ending = [&request[..request.len() - 2], b"Connection: close\r\n\r\n"].concat();
+    let (mut slow, served) = client(&shop.connections(patient()));
+    slow.write_all(&ending).await.unwrap();
+    assert!(sip(&mut slow).await > BYTES);
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_trickles_a_request_is_hung_up_on() {
+    let shop = Shop::new();
+    let connections = shop.connections(Limits { request: SHORT, ..patient() });
+    let (mut client, served) = client(&connections);
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x").await.unwrap();
+    let mut pause = tokio::time::interval(Duration::from_millis(1));
+    while client.write_all(b"x").await.is_ok() {
+        pause.tick().await;
+    }
+    served.await.unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer, b"", "not because it was too long");
+}
+
 #[tokio::test]
 async fn who_asks_for_nothing_is_hung_up_on() {
     let shop = Shop::new();

@@ -126,6 +126,8 @@ pub struct StatusView {
     pub scrub: ScrubState,
     /// Images that were found damaged and have not come again.
     pub damaged: usize,
+    /// Bytes of images that were sent to peers since the start.
+    pub sent: u64,
     /// Connected peers.
     pub connected: Vec<Peer>,
     /// When the catalogue was last reconciled with each peer.

@@ -29,6 +29,7 @@ struct State {
     transfers: BTreeMap<Identifier, Progress>,
     reconciled: Vec<(Peer, Timestamp)>,
     http: Vec<SocketAddr>,
+    sent: u64,
 }
 
 impl Live {
@@ -59,6 +60,14 @@ impl Live {
 
     pub(super) fn http(&self) -> Vec<SocketAddr> {
         self.lock().http.clone()
+    }
+
+    pub(super) fn add_sent(&self, bytes: u64) {
+        self.lock().sent += bytes;
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.lock().sent
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -460,6 +460,7 @@ impl RunLoop {
             blobs: catalogue.blobs().list().map_or(0, |blobs| blobs.len()),
             scrub: catalogue.blobs().scrub_state(),
             damaged: catalogue.blobs().damaged().map_or(0, |damaged| damaged.len()),
+            sent: catalogue.live.sent(),
             connected: self.engine.connected_peers().collect(),
             reconciled: self.engine.reconciled().collect(),
             alerts: self.alerts.iter().cloned().collect(),

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::live::Live;
 use super::transfer::{read_header, write_header};
 use crate::blobs::{Blobs, CHUNK_BYTES};
 use crate::model::{Peer, Sha512};
@@ -63,14 +64,18 @@ impl Drop for Place {
 }
 
 /// Serves every incoming stream until the network ends.
-pub(super) async fn run(blobs: Blobs, mut incoming: mpsc::Receiver<(Peer, BlobStream)>) {
+pub(super) async fn run(
+    blobs: Blobs,
+    live: Live,
+    mut incoming: mpsc::Receiver<(Peer, BlobStream)>,
+) {
     let places = Places::default();
     while let Some((peer, mut stream)) = incoming.recv().await {
-        let blobs = blobs.clone();
+        let (blobs, live) = (blobs.clone(), live.clone());
         let place = places.take(peer);
         tokio::spawn(async move {
             let served = match place {
-                Some(_place) => serve(&blobs, &mut stream).await,
+                Some(_place) => serve(&blobs, &live, &mut stream).await,
                 None => write_header(&mut stream, &encode(&BlobReply::Busy)).await,
             };
             let _ = stream.shutdown().await;
@@ -81,7 +86,7 @@ pub(super) async fn run(blobs: Blobs, mut incoming: mpsc::Receiver<(Peer, BlobSt
     }
 }
 
-async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
+async fn serve(blobs: &Blobs, live: &Live, stream: &mut BlobStream) -> Result<(), String> {
     let request: Result<BlobRequest, _> = decode(&read_header(stream).await?);
     let request = match request {
         Ok(request) => request,
@@ -122,6 +127,7 @@ async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
                 .map_err(|_| "the peer takes nothing".to_owned())?
                 .map_err(|error| error.to_string())?;
             left -= read as u64;
+            live.add_sent(read as u64);
         }
     }
     stream.flush().await.map_err(|error| error.to_string())

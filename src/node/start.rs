@@ -87,7 +87,7 @@ impl Node {
         let (net, events, streams) = net::start(config)?;
         let peer = identity.peer();
         let engine = Engine::new(engine_start(&catalogue, peer, &lists, &settings, &federation)?);
-        tokio::spawn(serve_blobs::run(catalogue.blobs().clone(), streams));
+        tokio::spawn(serve_blobs::run(catalogue.blobs().clone(), catalogue.live.clone(), streams));
         let (calls, asked) = mpsc::channel(WAITING_CALLS);
         let node = Node { calls, catalogue: catalogue.clone(), peer };
         let socket = control::listen(home, node.clone())?;

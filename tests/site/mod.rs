@@ -162,6 +162,12 @@ impl Site {
     }
 
     pub fn start(&mut self) {
+        self.spawn();
+        wait_for("the node answers", || self.run(&["status"]).code == 0);
+    }
+
+    /// Starts the node and does not wait until it answers.
+    pub fn spawn(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.home.join("log"));
         let mut command = match &self.host {
             Some(host) => {
@@ -174,7 +180,6 @@ impl Site {
         command.arg("--home").arg(&self.home).arg("serve").stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(log.unwrap());
         self.node = Some(command.spawn().unwrap());
-        wait_for("the node answers", || self.run(&["status"]).code == 0);
     }
 
     /// Ends the node with SIGKILL.
