@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CollectView;
 use super::live::Progress;
+use super::mirror::MirrorView;
 use crate::blobs::ScrubState;
 use crate::engine::Share;
 use crate::engine::timeline::Status;
@@ -14,7 +15,7 @@ use crate::manifest::{Manifest, Signer};
 use crate::model::{
     Address, ContentId, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp,
 };
-use crate::policy::Verdict;
+use crate::policy::{Step, Verdict};
 
 /// The answer to a [`super::Call`]. Progress may come before any of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,6 +127,8 @@ pub struct StatusView {
     pub scrub: ScrubState,
     /// Images that were found damaged and have not come again.
     pub damaged: usize,
+    /// What the mirror rules have fetched.
+    pub mirror: MirrorView,
     /// Connected peers.
     pub connected: Vec<Peer>,
     /// When the catalogue was last reconciled with each peer.
@@ -257,6 +260,9 @@ pub struct JudgedEntry {
     pub signer: Option<Signer>,
     /// The rules that were looked at for using the image now.
     pub verdict: Verdict,
+    /// The mirror rules that were looked at; nothing where nothing is mirrored, and of what
+    /// is not kept.
+    pub mirror: Vec<Step>,
 }
 
 /// The policy of a site.
@@ -268,4 +274,6 @@ pub struct PolicyView {
     pub broken: Option<String>,
     /// Items that can never match.
     pub warnings: Vec<String>,
+    /// Which images this site fetches by itself, one line for each rule.
+    pub mirror: Vec<String>,
 }

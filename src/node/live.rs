@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::mirror::{MirrorView, News};
 use crate::engine::{Share, Wanted};
 use crate::model::{Identifier, Peer, Timestamp};
 
@@ -22,13 +23,14 @@ pub struct Progress {
 
 /// State that the run loop and its jobs share with whoever asks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Live(Arc<Mutex<State>>);
+pub(super) struct Live(Arc<Mutex<State>>, News);
 
 #[derive(Debug, Default)]
 struct State {
     transfers: BTreeMap<Identifier, Progress>,
     reconciled: Vec<(Peer, Timestamp)>,
     http: Vec<SocketAddr>,
+    mirror: MirrorView,
 }
 
 impl Live {
@@ -59,6 +61,19 @@ impl Live {
 
     pub(super) fn http(&self) -> Vec<SocketAddr> {
         self.lock().http.clone()
+    }
+
+    pub(super) fn set_mirror(&self, mirror: MirrorView) {
+        self.lock().mirror = mirror;
+    }
+
+    pub(super) fn mirror(&self) -> MirrorView {
+        self.lock().mirror.clone()
+    }
+
+    /// Where the mirror hears what changed.
+    pub(super) fn news(&self) -> &News {
+        &self.1
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

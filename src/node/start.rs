@@ -10,6 +10,7 @@ use super::care::Care;
 use super::catalogue::{Catalogue, CatalogueError};
 use super::control::ControlError;
 use super::locations::Fetching;
+use super::mirror::Mirroring;
 use super::run::{Asked, RunLoop};
 use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
 use crate::blobs::Blobs;
@@ -92,6 +93,7 @@ impl Node {
         let node = Node { calls, catalogue: catalogue.clone(), peer };
         let socket = control::listen(home, node.clone())?;
         let blobs = catalogue.blobs().clone();
+        let mirror = Mirroring::new(node.clone(), catalogue.clone());
         let run_loop =
             RunLoop::new(engine, catalogue, home.clone(), federation, (net, fetching), identity);
         let done = run_loop.jobs.done.clone();
@@ -99,8 +101,10 @@ impl Node {
         let care = Care { node: node.clone(), blobs, settings, done, found: Notify::new() };
         let task = tokio::spawn(async move {
             let care = tokio::spawn(care.run());
+            let mirror = tokio::spawn(mirror.run());
             run_loop.run(asked, events).await;
             care.abort();
+            mirror.abort();
             drop(socket);
             drop(lock);
         });
