@@ -28,6 +28,7 @@ mod serve;
 mod settle;
 mod sync;
 pub mod timeline;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use mirror::{Mirror, MirrorFailure};
 pub use pending::Pending;
 pub use schedule::{ProviderId, Schedule};
 pub use sync::{Change, ChangeKind, SyncReport};
+pub use turns::Turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
