@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::serving::{Payer, Serving, Taker};
 use super::transfer::{read_header, write_header};
 use crate::blobs::{Blobs, CHUNK_BYTES};
 use crate::model::{Peer, Sha512};
@@ -63,14 +64,18 @@ impl Drop for Place {
 }
 
 /// Serves every incoming stream until the network ends.
-pub(super) async fn run(blobs: Blobs, mut incoming: mpsc::Receiver<(Peer, BlobStream)>) {
+pub(super) async fn run(
+    blobs: Blobs,
+    mut incoming: mpsc::Receiver<(Peer, BlobStream)>,
+    serving: Serving,
+) {
     let places = Places::default();
     while let Some((peer, mut stream)) = incoming.recv().await {
         let blobs = blobs.clone();
-        let place = places.take(peer);
+        let (place, payer) = (places.take(peer), serving.payer(Taker::Peer(peer)));
         tokio::spawn(async move {
             let served = match place {
-                Some(_place) => serve(&blobs, &mut stream).await,
+                Some(_place) => serve(&blobs, &mut stream, &payer).await,
                 None => write_header(&mut stream, &encode(&BlobReply::Busy)).await,
             };
             let _ = stream.shutdown().await;
@@ -81,7 +86,7 @@ pub(super) async fn run(blobs: Blobs, mut incoming: mpsc::Receiver<(Peer, BlobSt
     }
 }
 
-async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
+async fn serve(blobs: &Blobs, stream: &mut BlobStream, payer: &Payer) -> Result<(), String> {
     let request: Result<BlobRequest, _> = decode(&read_header(stream).await?);
     let request = match request {
         Ok(request) => request,
@@ -112,11 +117,12 @@ async fn serve(blobs: &Blobs, stream: &mut BlobStream) -> Result<(), String> {
         file.seek(SeekFrom::Start(range.offset)).await.map_err(|error| error.to_string())?;
         let mut left = range.length;
         while left > 0 {
-            let length = left.min(CHUNK_BYTES as u64) as usize;
+            let length = payer.portion(left.min(CHUNK_BYTES as u64)) as usize;
             let read = file.read(&mut buffer[..length]).await.map_err(|error| error.to_string())?;
             if read == 0 {
                 return Err("the blob is shorter than it was".to_owned());
             }
+            payer.pay(read as u64).await;
             timeout(STALL, stream.write_all(&buffer[..read]))
                 .await
                 .map_err(|_| "the peer takes nothing".to_owned())?

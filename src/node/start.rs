@@ -12,6 +12,7 @@ use super::control::ControlError;
 use super::locations::Fetching;
 use super::mirror::Mirroring;
 use super::run::{Asked, RunLoop};
+use super::serving::Serving;
 use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
 use crate::blobs::Blobs;
 use crate::engine::{DoorStart, Engine, Known, Standing, Start};
@@ -59,6 +60,7 @@ pub enum StartError {
 pub struct Node {
     calls: mpsc::Sender<Asked>,
     catalogue: Catalogue,
+    serving: Serving,
     peer: Peer,
 }
 
@@ -88,9 +90,11 @@ impl Node {
         let (net, events, streams) = net::start(config)?;
         let peer = identity.peer();
         let engine = Engine::new(engine_start(&catalogue, peer, &lists, &settings, &federation)?);
-        tokio::spawn(serve_blobs::run(catalogue.blobs().clone(), streams));
+        let serving = Serving::new(settings.blobs.serve_rate.map(|rate| rate.0));
+        let served = catalogue.blobs().clone();
+        tokio::spawn(serve_blobs::run(served, streams, serving.clone()));
         let (calls, asked) = mpsc::channel(WAITING_CALLS);
-        let node = Node { calls, catalogue: catalogue.clone(), peer };
+        let node = Node { calls, catalogue: catalogue.clone(), serving, peer };
         let socket = control::listen(home, node.clone())?;
         let blobs = catalogue.blobs().clone();
         let mirror = Mirroring::new(node.clone(), catalogue.clone());
@@ -119,6 +123,11 @@ impl Node {
     /// The images of the site.
     pub fn blobs(&self) -> &Blobs {
         self.catalogue.blobs()
+    }
+
+    /// The bound on what is served, to peers and others together.
+    pub fn serving(&self) -> &Serving {
+        &self.serving
     }
 
     /// Says where HTTP is answered, for the node's status.
