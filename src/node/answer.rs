@@ -23,6 +23,8 @@ use crate::policy::{Step, Verdict};
 pub enum Answer {
     /// How far a transfer is; more answers follow.
     Progress(Progress),
+    /// The transfer was under way before, and is this far; more answers follow.
+    Attached(Progress),
     /// Done, nothing more to say.
     Done,
     /// How the node is.

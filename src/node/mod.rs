@@ -33,7 +33,7 @@ pub use catalogue::{Catalogue, CatalogueError};
 pub use collect::{Collect, CollectView, CollectedView, KeptReason, KeptView};
 pub use control::{ControlError, ask};
 pub use image::{BadImageName, ImageName};
-pub use live::Progress;
+pub use live::{Progress, ProviderFailure};
 pub use mirror::{MirrorFailureView, MirrorView};
 pub use serving::{Payer, Serving, Taker};
 pub use start::{Node, StartError};

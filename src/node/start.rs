@@ -13,7 +13,7 @@ use super::locations::Fetching;
 use super::mirror::Mirroring;
 use super::run::{Asked, RunLoop};
 use super::serving::Serving;
-use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
+use super::{Answer, Call, Failure, FailureKind, control, serve_blobs};
 use crate::blobs::Blobs;
 use crate::engine::{DoorStart, Engine, Known, Standing, Start};
 use crate::fetch::SettingsError;
@@ -152,9 +152,7 @@ impl Node {
     /// image, [`Answer::Syncing`] for reconciliations.
     pub async fn progress(&self, call: &Call) -> Option<Answer> {
         match call {
-            Call::Get { image: ImageName::Identifier(identifier), .. } => {
-                self.catalogue.live.progress(identifier).map(Answer::Progress)
-            }
+            Call::Get { image, .. } => self.catalogue.live.progress(image).map(Answer::Progress),
             Call::Sync(_) => Some(self.call(Call::Syncs).await),
             _ => None,
         }
