@@ -1,5 +1,8 @@
 //! Asking the running node, or the store when none runs.
 
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::blobs::Blobs;
 use crate::home::{Home, locate};
 use crate::node::{Answer, Call, Catalogue, Collect, ControlError, ask};
@@ -37,14 +40,49 @@ pub(super) fn make_room(home: &Home, blobs: &Blobs, bytes: u64) -> Result<(), Ex
 
 /// A runtime for commands that only wait.
 pub(super) fn block_on<F: Future>(future: F) -> Result<F::Output, Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Exit::failed(format!("tokio: {error}")))?;
-    Ok(runtime.block_on(future))
+    Ok(runtime()?.block_on(future))
+}
+
+fn runtime() -> Result<Runtime, Exit> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Exit::failed(format!("tokio: {error}")))
 }
 
 /// Asks the node of a home; without one, answers from the store what it can.
 pub(super) fn call(home: &Home, call: &Call, progress: impl FnMut(Answer)) -> Result<Answer, Exit> {
-    let answer = match block_on(ask(home, call, progress))? {
+    settle(home, call, block_on(ask(home, call, progress))?)
+}
+
+/// The same until Ctrl-C; none then. What the node does, it goes on with.
+pub(super) fn call_until_interrupted(
+    home: &Home,
+    call: &Call,
+    progress: impl FnMut(Answer),
+) -> Result<Option<Answer>, Exit> {
+    let asked = until_interrupted(ask(home, call, progress))?;
+    asked.map(|asked| settle(home, call, asked)).transpose()
+}
+
+/// Waits for something until Ctrl-C; none then. From then on Ctrl-C ends nothing else in
+/// this process: whatever takes long is waited for by this.
+pub(super) fn until_interrupted<F: Future>(work: F) -> Result<Option<F::Output>, Exit> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())
+            .map_err(|error| Exit::failed(format!("signals: {error}")))?;
+        tokio::select! {
+            output = work => Ok(Some(output)),
+            _ = interrupt.recv() => Ok(None),
+        }
+    });
+    // A thread that copies ends with the process.
+    runtime.shutdown_background();
+    ended
+}
+
+/// What the node said; without one, what the store says.
+fn settle(home: &Home, call: &Call, asked: Result<Answer, ControlError>) -> Result<Answer, Exit> {
+    let answer = match asked {
         Err(ControlError::NoNode) if call.needs_no_node() => {
             Catalogue::open(home)?.answer(call, now())
         }

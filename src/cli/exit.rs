@@ -20,6 +20,8 @@ impl Exit {
     pub(super) const NOT_FOUND: u8 = 4;
     pub(super) const NOT_VERIFIED: u8 = 5;
     pub(super) const UNREACHABLE: u8 = 6;
+    /// As shells say of what SIGINT ended.
+    pub(super) const INTERRUPTED: u8 = 130;
 
     pub(super) fn new(code: u8, message: impl Into<String>) -> Exit {
         Exit { code, message: message.into() }

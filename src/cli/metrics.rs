@@ -81,6 +81,7 @@ pub(super) fn lines(status: &StatusView) -> Vec<String> {
         ));
     }
     metrics.extend(images(status));
+    metrics.extend(mirror(status));
     metrics.iter().flat_map(Metric::lines).collect()
 }
 
@@ -122,6 +123,31 @@ fn images(status: &StatusView) -> Vec<Metric> {
         ));
     }
     metrics
+}
+
+/// Those of the mirror rules.
+fn mirror(status: &StatusView) -> Vec<Metric> {
+    let mirror = &status.mirror;
+    if !mirror.active {
+        return Vec::new();
+    }
+    vec![
+        counter(
+            "suq_mirror_fetched_total",
+            "Images since the start that the mirror rules fetched.",
+            mirror.fetched,
+        ),
+        gauge(
+            "suq_mirror_waiting",
+            "Images that the mirror rules want and that are not here.",
+            count(mirror.waiting),
+        ),
+        gauge(
+            "suq_mirror_failing",
+            "Of these, images that could not be fetched yet.",
+            count(mirror.failing),
+        ),
+    ]
 }
 
 impl Metric {

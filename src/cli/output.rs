@@ -27,6 +27,14 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Exit> {
     Ok(())
 }
 
+/// A value for programs that read line by line, while more follow.
+pub(super) fn json_line(value: &impl Serialize) {
+    // Invariant: what is printed has no map whose keys are not text.
+    if let Ok(text) = serde_json::to_string(value) {
+        line(text);
+    }
+}
+
 /// What went wrong.
 pub(super) fn error(message: &str) {
     eprintln!("suq: {message}");

@@ -110,6 +110,7 @@ fn check_offline(
         status: None,
         signer: Some(verified.signer().clone()),
         verdict: rules.judge(&verified, &context),
+        mirror: rules.judge_mirror(verified.manifest()),
     };
     let identifier = verified.manifest().identifier;
     verdict(common, WhyView { identifier, entries: vec![judged] })
@@ -149,6 +150,7 @@ fn print(common: &Common, policy: &PolicyView) -> Result<(), Exit> {
         output::json(policy)?;
     } else {
         output::line(format!("in force: {}", policy.file));
+        policy.mirror.iter().for_each(|rule| output::line(format!("fetched by itself: {rule}")));
         policy.warnings.iter().for_each(|warning| output::line(format!("warning: {warning}")));
     }
     match &policy.broken {

@@ -41,7 +41,8 @@ impl Serve {
 async fn serve(home: &Home) -> Result<(), Exit> {
     let settings = home.settings()?;
     let (node, mut task) = Node::start(home).await?;
-    let http = Http::start(&settings.http.listen, node.blobs().clone(), Limits::default()).await;
+    let (listen, blobs) = (&settings.http.listen, node.blobs().clone());
+    let http = Http::start(listen, blobs, Limits::default(), node.serving().clone()).await;
     let http = match http {
         Ok(http) => http,
         Err(error) => {

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Common, Exit, ask, metrics, output};
-use crate::node::{Answer, Call, StatusView};
+use crate::node::{Answer, Call, MirrorFailureView, MirrorView, StatusView};
 
 /// How the node is.
 #[derive(Debug, Args)]
@@ -67,6 +67,7 @@ fn print(status: &StatusView) {
         let count = status.damaged;
         output::line(format!("            {count} DAMAGED and not yet fetched again"));
     }
+    print_mirror(&status.mirror);
     match (status.scrub.began, status.scrub.ended) {
         (Some(began), None) => {
             output::line(format!("            being read again since {began}"));
@@ -93,5 +94,29 @@ fn print(status: &StatusView) {
     }
     for alert in &status.alerts {
         output::line(format!("alert       {alert}"));
+    }
+}
+
+/// What the mirror rules have fetched, and what not.
+fn print_mirror(mirror: &MirrorView) {
+    if !mirror.active {
+        return;
+    }
+    output::line(format!(
+        "mirror      {} fetched since the start, {} to be fetched",
+        mirror.fetched, mirror.waiting
+    ));
+    if let Some(image) = mirror.fetching {
+        output::line(format!("            {image} is on its way"));
+    }
+    if mirror.failing > 0 {
+        output::line(format!("            {} could not be fetched yet", mirror.failing));
+    }
+    for failure in &mirror.failures {
+        let MirrorFailureView { identifier, attempts, reason, next } = failure;
+        let reason = reason.lines().next().unwrap_or_default();
+        output::line(format!(
+            "            {identifier}: {reason} (tried {attempts} times, again at {next})"
+        ));
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Common, Exit, ask, output};
 use crate::model::{Email, Timestamp};
 use crate::node::{Answer, Call, ImageName, JudgedEntry, WhyView};
-use crate::policy::{Outcome, Verdict};
+use crate::policy::{Outcome, Step};
 
 /// Say which rules decide about an image, and what they say now.
 #[derive(Debug, Args)]
@@ -58,19 +58,26 @@ impl Why {
 
 /// Every entry with its rules.
 pub(super) fn print(why: &WhyView) {
-    for (number, JudgedEntry { key, status, verdict, .. }) in why.entries.iter().enumerate() {
+    for (number, entry) in why.entries.iter().enumerate() {
+        let JudgedEntry { key, status, verdict, mirror, .. } = entry;
         if number > 0 {
             output::line("");
         }
         let status = status.map_or("not in the catalogue", |status| status.word());
         let word = if verdict.is_allowed() { "allowed" } else { "REFUSED" };
         output::line(format!("{key}: {word} ({status})"));
-        print_steps(verdict);
+        print_steps(&verdict.steps);
+        if !mirror.is_empty() && verdict.is_allowed() {
+            let wants = mirror.iter().all(|step| step.outcome != Outcome::Refused);
+            let word = if wants { "fetched by itself" } else { "not fetched by itself" };
+            output::line(format!("{key}: {word}"));
+            print_steps(mirror);
+        }
     }
 }
 
-fn print_steps(verdict: &Verdict) {
-    for step in &verdict.steps {
+fn print_steps(steps: &[Step]) {
+    for step in steps {
         let mark = match step.outcome {
             Outcome::Passed => "ok",
             Outcome::Refused => "NO",

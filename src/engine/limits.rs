@@ -185,6 +185,16 @@ pub(super) const MAX_SURVEYS: usize = 4;
 /// Blobs fetched at once.
 pub(super) const MAX_FETCHES: usize = 16;
 
+/// Images of the mirror rules that wait to be fetched. When these are here, it is looked
+/// for more.
+pub const MAX_MIRROR_WAITING: usize = 10_000;
+
+/// First wait before an image of the mirror rules is tried again; doubles with each failure.
+pub(super) const MIN_MIRROR_DELAY: Duration = Duration::from_secs(60);
+
+/// Longest wait before an image of the mirror rules is tried again, but for its spread.
+pub(super) const MAX_MIRROR_DELAY: Duration = Duration::from_secs(3600);
+
 /// Entries judged again at once after the rules changed.
 pub(super) const REJUDGE_BATCH: usize = 64;
 

@@ -17,6 +17,7 @@ mod holders;
 mod ids;
 mod input;
 mod limits;
+mod mirror;
 mod peers;
 mod pending;
 mod queue;
@@ -27,6 +28,7 @@ mod serve;
 mod settle;
 mod sync;
 pub mod timeline;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -36,9 +38,12 @@ pub use door::{DoorStart, Member};
 pub use effect::{Alert, Effect, Record};
 pub use ids::{AskId, CallId, FetchId, GossipId, JobId, KnockId, LoadId, QuestionId, WriteId};
 pub use input::{FetchOutcome, Input, Provider, Reply, Rules, Share, Wanted};
+pub use limits::MAX_MIRROR_WAITING;
+pub use mirror::{Mirror, MirrorFailure};
 pub use pending::Pending;
 pub use schedule::{ProviderId, Schedule};
 pub use sync::{Change, ChangeKind, SyncReport};
+pub use turns::Turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -171,6 +171,10 @@ pub struct BlobSettings {
     /// Bytes of the disk that images may take; none when it is up to the disk.
     #[serde(deserialize_with = "bound")]
     pub quota: Option<Size>,
+    /// Bytes of each second that are served, to peers and over HTTP together; none for as
+    /// many as are asked for.
+    #[serde(deserialize_with = "bound")]
+    pub serve_rate: Option<Size>,
     /// How long one round of the scrub takes at least; none when it is off.
     #[serde(deserialize_with = "scrub")]
     pub scrub: Option<Span>,
@@ -182,6 +186,7 @@ impl Default for BlobSettings {
     fn default() -> BlobSettings {
         BlobSettings {
             quota: None,
+            serve_rate: None,
             scrub: Some(Span(Duration::from_secs(30 * 24 * 3600))),
             scrub_rate: Size(20_000_000),
         }

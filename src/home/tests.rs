@@ -49,11 +49,12 @@ fn every_setting_of_the_commented_file_is_the_default() {
 fn amounts_are_written_with_units_or_without() {
     let folder = tempfile::tempdir().unwrap();
     let home = home(folder.path());
-    let text = "[blobs]\nquota = \"200 GB\"\nscrub = \"never\"\nscrub_rate = 1000\n";
+    let text = "[blobs]\nquota = \"200 GB\"\nserve_rate = \"50 MB\"\nscrub = \"never\"\nscrub_rate = 1000\n";
     fs::write(home.root().join("suq.toml"), text).unwrap();
     let blobs = home.settings().unwrap().blobs;
     assert_eq!(blobs.quota.map(|quota| quota.0), Some(200_000_000_000));
     assert_eq!((blobs.scrub, blobs.scrub_rate.0), (None, 1000));
+    assert_eq!(blobs.serve_rate.map(|rate| rate.0), Some(50_000_000));
     fs::write(home.root().join("suq.toml"), "[blobs]\nquota = \"much\"\n").unwrap();
     let error = home.settings().unwrap_err().to_string();
     assert!(error.contains("suq.toml") && error.contains("`much`"), "{error}");

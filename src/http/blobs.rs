@@ -3,20 +3,23 @@
 use std::io;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio::sync::Semaphore;
 
 use super::conditions::{self, Outcome};
+use super::connections::Client;
+use super::content::Leave;
 use super::opened::Opened;
 use super::refusal;
 use crate::blobs::Blobs;
 use crate::model::{Sha1, Sha512};
+use crate::node::{Serving, Taker};
 
 /// A year, in seconds: what a name by SHA-512 stands for never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -29,11 +32,12 @@ const ASK_AGAIN: &str = "public, no-cache";
 struct Shelf {
     blobs: Blobs,
     places: Arc<Semaphore>,
+    serving: Serving,
 }
 
 /// Answers for blobs, so many at once.
-pub(super) fn routes(blobs: Blobs, answers: usize) -> Router {
-    let shelf = Shelf { blobs, places: Arc::new(Semaphore::new(answers)) };
+pub(super) fn routes(blobs: Blobs, answers: usize, serving: Serving) -> Router {
+    let shelf = Shelf { blobs, places: Arc::new(Semaphore::new(answers)), serving };
     Router::new()
         .route("/blobs/sha512/{hex}", get(by_sha512))
         .route("/blobs/sha1/{hex}", get(by_sha1))
@@ -48,24 +52,26 @@ enum Name {
 
 async fn by_sha512(
     State(shelf): State<Shelf>,
+    Extension(client): Extension<Client>,
     hex: Result<Path<String>, PathRejection>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     match hex.map(|Path(hex)| hex.parse()) {
-        Ok(Ok(sha512)) => answer(shelf, Name::Sha512(sha512), &method, &headers).await,
+        Ok(Ok(sha512)) => answer((shelf, client), Name::Sha512(sha512), &method, &headers).await,
         _ => bad_name("SHA-512", 128),
     }
 }
 
 async fn by_sha1(
     State(shelf): State<Shelf>,
+    Extension(client): Extension<Client>,
     hex: Result<Path<String>, PathRejection>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     match hex.map(|Path(hex)| hex.parse()) {
-        Ok(Ok(sha1)) => answer(shelf, Name::Sha1(sha1), &method, &headers).await,
+        Ok(Ok(sha1)) => answer((shelf, client), Name::Sha1(sha1), &method, &headers).await,
         _ => bad_name("SHA-1", 40),
     }
 }
@@ -75,8 +81,14 @@ fn bad_name(name: &str, digits: usize) -> Response {
     refusal::text(StatusCode::BAD_REQUEST, &message)
 }
 
-async fn answer(shelf: Shelf, name: Name, method: &Method, headers: &HeaderMap) -> Response {
+async fn answer(
+    (shelf, client): (Shelf, Client),
+    name: Name,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response {
     let Ok(place) = Arc::clone(&shelf.places).try_acquire_owned() else { return refusal::busy() };
+    let leave = Leave { _place: place, payer: shelf.serving.payer(Taker::Client(client.0)) };
     let opening = tokio::task::spawn_blocking(move || open(&shelf.blobs, name));
     let opened = match opening.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(Some(opened)) => opened,
@@ -96,7 +108,7 @@ async fn answer(shelf: Shelf, name: Name, method: &Method, headers: &HeaderMap) 
         }
         Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
         // Only GET has ranges (RFC 9110 §14.2).
-        Outcome::Holds if method == Method::GET => opened.send(headers, place),
+        Outcome::Holds if method == Method::GET => opened.send(headers, leave),
         Outcome::Holds => opened.whole(Body::empty()),
     };
     if response.status() != StatusCode::RANGE_NOT_SATISFIABLE {

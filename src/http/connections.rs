@@ -1,10 +1,14 @@
 //! Connections of clients, each in a task of its own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,6 +31,10 @@ const BUFFER_BYTES: usize = 80 * 1024;
 /// After the system could not give a connection: what it lacks, such as file
 /// descriptors, comes back when others end.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Who sent a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client(pub(super) IpAddr);
 
 /// All connections.
 #[derive(Debug, Clone)]
@@ -68,8 +76,8 @@ impl Connections {
     async fn accept(&self, listener: &TcpListener) {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, client) = match listener.accept().await {
+                Ok((stream, address)) => (stream, Client(address.ip())),
                 Err(error) => {
                     tracing::warn!(%error, "no HTTP connection");
                     tokio::time::sleep(PAUSE).await;
@@ -80,16 +88,24 @@ impl Connections {
             let _ = stream.set_nodelay(true);
             let connections = self.clone();
             self.tasks.spawn(async move {
-                connections.serve(stream).await;
+                connections.serve(stream, client).await;
                 drop(place);
             });
         }
     }
 
     /// Serves one client until it goes, or has to.
-    pub(super) async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    pub(super) async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        client: Client,
+    ) {
         let stream = Paced::new(stream, self.limits.stalled, self.limits.slowest);
-        let service = TowerToHyperService::new(self.router.clone());
+        let routes = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(client);
+            routes.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.request)

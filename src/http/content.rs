@@ -10,6 +10,8 @@ use axum::body::{Body, Bytes};
 use futures::stream;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::node::Payer;
+
 /// What is read at a time, in bytes: enough that a disk and a thread are asked seldom,
 /// little enough that a hundred readers cost tens of megabytes.
 const READ_BYTES: u64 = 512 * 1024;
@@ -23,16 +25,24 @@ pub(super) enum Segment {
     File(Range<u64>),
 }
 
+/// What an answer may take of the node.
+#[derive(Debug)]
+pub(super) struct Leave {
+    /// Given back when the answer ends, however it ends.
+    pub(super) _place: OwnedSemaphorePermit,
+    /// Pays for every byte of the file.
+    pub(super) payer: Payer,
+}
+
 struct Reading {
     file: File,
     segments: VecDeque<Segment>,
-    /// Given back when the answer ends, however it ends.
-    _place: OwnedSemaphorePermit,
+    leave: Leave,
 }
 
 /// A body of these segments of a file.
-pub(super) fn body(file: File, segments: Vec<Segment>, place: OwnedSemaphorePermit) -> Body {
-    let reading = Reading { file, segments: segments.into(), _place: place };
+pub(super) fn body(file: File, segments: Vec<Segment>, leave: Leave) -> Body {
+    let reading = Reading { file, segments: segments.into(), leave };
     Body::from_stream(stream::try_unfold(reading, next))
 }
 
@@ -41,7 +51,9 @@ async fn next(mut reading: Reading) -> io::Result<Option<(Bytes, Reading)>> {
         None => Ok(None),
         Some(Segment::Text(octets)) => Ok(Some((octets, reading))),
         Some(Segment::File(range)) => {
-            let end = range.end.min(range.start.saturating_add(READ_BYTES));
+            let portion = reading.leave.payer.portion(READ_BYTES);
+            let end = range.end.min(range.start.saturating_add(portion));
+            reading.leave.payer.pay(end - range.start).await;
             if end < range.end {
                 reading.segments.push_front(Segment::File(end..range.end));
             }

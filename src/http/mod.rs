@@ -34,6 +34,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 
 use crate::blobs::Blobs;
+use crate::node::Serving;
 use connections::Connections;
 
 /// How much is done for clients at once, and for how long.
@@ -92,7 +93,8 @@ impl Drop for Http {
 }
 
 impl Http {
-    /// Listens on these addresses; port 0 takes a free one.
+    /// Listens on these addresses; port 0 takes a free one. Images go out as fast as
+    /// `serving` allows.
     ///
     /// # Errors
     /// When one of them cannot be had; then none is listened on.
@@ -100,6 +102,7 @@ impl Http {
         listen: &[SocketAddr],
         blobs: Blobs,
         limits: Limits,
+        serving: Serving,
     ) -> Result<Http, HttpError> {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
@@ -109,7 +112,7 @@ impl Http {
             addresses.push(listener.local_addr().map_err(failed)?);
             listeners.push(listener);
         }
-        let connections = Connections::new(router(blobs, &limits), limits);
+        let connections = Connections::new(router(blobs, &limits, serving), limits);
         for listener in listeners {
             connections.listen(listener);
         }
@@ -129,8 +132,8 @@ impl Http {
 }
 
 /// Everything that is answered.
-fn router(blobs: Blobs, limits: &Limits) -> Router {
-    blobs::routes(blobs, limits.answers)
+fn router(blobs: Blobs, limits: &Limits, serving: Serving) -> Router {
+    blobs::routes(blobs, limits.answers, serving)
         .fallback(refusal::no_such_path)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(middleware::from_fn(answered))

@@ -10,10 +10,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use headers::{ETag, HeaderMapExt, LastModified};
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::content::{Leave, Segment};
 use super::range::{self, Selection};
-use super::{conditions, content, content::Segment, refusal};
+use super::{conditions, content, refusal};
 use crate::model::Sha512;
 
 /// Digits of the SHA-512 in a file name.
@@ -70,7 +70,7 @@ impl Opened {
     }
 
     /// The answer to a `GET` whose conditions hold.
-    pub(super) fn send(self, headers: &HeaderMap, place: OwnedSemaphorePermit) -> Response {
+    pub(super) fn send(self, headers: &HeaderMap, leave: Leave) -> Response {
         let wanted = self.wanted(headers);
         let selection = wanted.map_or(Selection::Whole, |wanted| range::select(wanted, self.bytes));
         match selection {
@@ -78,11 +78,11 @@ impl Opened {
                 let bytes = self.bytes;
                 let whole = Segment::File(0..bytes);
                 let head = self.whole(Body::empty());
-                head.map(|_| content::body(self.file, vec![whole], place))
+                head.map(|_| content::body(self.file, vec![whole], leave))
             }
             Selection::Parts(parts) => match parts.as_slice() {
-                [part] => self.part(part.clone(), place),
-                parts => self.multipart(parts, place),
+                [part] => self.part(part.clone(), leave),
+                parts => self.multipart(parts, leave),
             },
             Selection::Unsatisfiable => self.no_part("None of these bytes exist"),
             Selection::Excessive => self.no_part(&format!(
@@ -106,18 +106,18 @@ impl Opened {
     }
 
     /// One part: 206.
-    fn part(self, part: Range<u64>, place: OwnedSemaphorePermit) -> Response {
+    fn part(self, part: Range<u64>, leave: Leave) -> Response {
         let length = HeaderValue::from(part.end - part.start);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, OCTETS);
         headers.insert(header::CONTENT_LENGTH, length);
         set(&mut headers, header::CONTENT_RANGE, &content_range(&part, self.bytes));
-        let body = content::body(self.file, vec![Segment::File(part)], place);
+        let body = content::body(self.file, vec![Segment::File(part)], leave);
         (StatusCode::PARTIAL_CONTENT, headers, body).into_response()
     }
 
     /// Several parts: 206 with `multipart/byteranges` (RFC 9110 §14.6).
-    fn multipart(self, parts: &[Range<u64>], place: OwnedSemaphorePermit) -> Response {
+    fn multipart(self, parts: &[Range<u64>], leave: Leave) -> Response {
         // Drawn after the image was made, so that no image contains it but by chance.
         let boundary = format!("suq-{:032x}", fastrand::u128(..));
         let mut segments = Vec::with_capacity(2 * parts.len() + 1);
@@ -143,7 +143,7 @@ impl Opened {
         let kind = format!("multipart/byteranges; boundary={boundary}");
         set(&mut headers, header::CONTENT_TYPE, &kind);
         headers.insert(header::CONTENT_LENGTH, length.into());
-        let body = content::body(self.file, segments, place);
+        let body = content::body(self.file, segments, leave);
         (StatusCode::PARTIAL_CONTENT, headers, body).into_response()
     }
 

@@ -34,12 +34,12 @@ impl Shop {
     }
 
     fn connections(&self, limits: Limits) -> Connections {
-        Connections::new(router(self.blobs.clone(), &limits), limits)
+        Connections::new(router(self.blobs.clone(), &limits, Serving::new(None)), limits)
     }
 
     async fn http(&self, limits: Limits) -> Http {
         let listen = ["127.0.0.1:0".parse().unwrap()];
-        Http::start(&listen, self.blobs.clone(), limits).await.unwrap()
+        Http::start(&listen, self.blobs.clone(), limits, Serving::new(None)).await.unwrap()
     }
 
     fn request(&self) -> Vec<u8> {
@@ -58,7 +58,8 @@ fn patient() -> Limits {
 fn client(connections: &Connections) -> (DuplexStream, tokio::task::JoinHandle<()>) {
     let (client, server) = duplex(64 * 1024);
     let connections = connections.clone();
-    (client, tokio::spawn(async move { connections.serve(server).await }))
+    let here = connections::Client([127, 0, 0, 1].into());
+    (client, tokio::spawn(async move { connections.serve(server, here).await }))
 }
 
 async fn status(stream: &mut (impl AsyncReadExt + Unpin)) -> u16 {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CollectView;
 use super::live::Progress;
+use super::mirror::MirrorView;
 use crate::blobs::ScrubState;
 use crate::engine::Share;
 use crate::engine::timeline::Status;
@@ -14,7 +15,7 @@ use crate::manifest::{Manifest, Signer};
 use crate::model::{
     Address, ContentId, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp,
 };
-use crate::policy::Verdict;
+use crate::policy::{Step, Verdict};
 
 /// The answer to a [`super::Call`]. Progress may come before any of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ use crate::policy::Verdict;
 pub enum Answer {
     /// How far a transfer is; more answers follow.
     Progress(Progress),
+    /// The transfer was under way before, and is this far; more answers follow.
+    Attached(Progress),
     /// Done, nothing more to say.
     Done,
     /// How the node is.
@@ -128,6 +131,8 @@ pub struct StatusView {
     pub damaged: usize,
     /// Bytes of images that were sent to peers since the start.
     pub sent: u64,
+    /// What the mirror rules have fetched.
+    pub mirror: MirrorView,
     /// Connected peers.
     pub connected: Vec<Peer>,
     /// When the catalogue was last reconciled with each peer.
@@ -259,6 +264,9 @@ pub struct JudgedEntry {
     pub signer: Option<Signer>,
     /// The rules that were looked at for using the image now.
     pub verdict: Verdict,
+    /// The mirror rules that were looked at; nothing where nothing is mirrored, and of what
+    /// is not kept.
+    pub mirror: Vec<Step>,
 }
 
 /// The policy of a site.
@@ -270,4 +278,6 @@ pub struct PolicyView {
     pub broken: Option<String>,
     /// Items that can never match.
     pub warnings: Vec<String>,
+    /// Which images this site fetches by itself, one line for each rule.
+    pub mirror: Vec<String>,
 }

@@ -1,8 +1,8 @@
 //! The control socket: calls from commands on this machine.
 //!
 //! One call on a connection: a line of JSON with a [`Call`], then lines of JSON
-//! with [`Answer`]s, of which all but the last are [`Answer::Progress`] or [`Answer::Syncing`]. Who
-//! may open the socket (0600) may do everything.
+//! with [`Answer`]s, of which all but the last are [`Answer::Attached`], [`Answer::Progress`]
+//! or [`Answer::Syncing`]. Who may open the socket (0600) may do everything.
 
 use std::fs;
 use std::io;
@@ -111,6 +111,11 @@ async fn serve(stream: UnixStream, node: &Node) -> io::Result<()> {
         }
     };
     let watched = call.clone();
+    if let Call::Get { .. } = call
+        && let Some(Answer::Progress(progress)) = node.progress(&call).await
+    {
+        send(&mut writer, &Answer::Attached(progress)).await?;
+    }
     let answer = node.call(call);
     tokio::pin!(answer);
     let mut report = tokio::time::interval(REPORT);
@@ -152,7 +157,9 @@ pub async fn ask(
     while let Some(line) = next_line(&mut lines).await.map_err(failed)? {
         let answer = serde_json::from_str(&line);
         match answer.map_err(|error| ControlError::Protocol(error.to_string()))? {
-            report @ (Answer::Progress(_) | Answer::Syncing(_)) => progress(report),
+            report @ (Answer::Attached(_) | Answer::Progress(_) | Answer::Syncing(_)) => {
+                progress(report);
+            }
             answer => return Ok(answer),
         }
     }

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Share, Wanted};
-use crate::model::{Identifier, Peer, Timestamp};
+use super::ImageName;
+use super::mirror::{MirrorView, News};
+use crate::engine::{Provider, Share, Wanted};
+use crate::model::{Identifier, Peer, Sha512, Timestamp};
 
 /// How far a transfer is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,32 +20,61 @@ pub struct Progress {
     pub total: u64,
     /// What each provider has brought.
     pub shares: Vec<Share>,
+    /// Providers that bring nothing more.
+    pub failed: Vec<ProviderFailure>,
+}
+
+/// A provider that brings nothing more of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderFailure {
+    /// Who.
+    pub from: Provider,
+    /// Why.
+    pub reason: String,
 }
 
 /// State that the run loop and its jobs share with whoever asks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Live(Arc<Mutex<State>>);
+pub(super) struct Live(Arc<Mutex<State>>, News);
 
 #[derive(Debug, Default)]
 struct State {
-    transfers: BTreeMap<Identifier, Progress>,
+    /// With the SHA-512, where the manifest has one.
+    transfers: BTreeMap<Identifier, (Option<Sha512>, Progress)>,
     reconciled: Vec<(Peer, Timestamp)>,
     http: Vec<SocketAddr>,
     sent: u64,
+    mirror: MirrorView,
 }
 
 impl Live {
-    pub(super) fn set_progress(&self, wanted: &Wanted, done: u64, shares: Vec<Share>) {
-        let progress = Progress { done, total: wanted.bytes, shares };
-        self.lock().transfers.insert(wanted.identifier, progress);
+    pub(super) fn set_progress(
+        &self,
+        wanted: &Wanted,
+        done: u64,
+        shares: Vec<Share>,
+        failures: Vec<(Provider, String)>,
+    ) {
+        let failed = |(from, reason)| ProviderFailure { from, reason };
+        let failed = failures.into_iter().map(failed).collect();
+        let progress = Progress { done, total: wanted.bytes, shares, failed };
+        let transfer = (wanted.checksums.sha512(), progress);
+        self.lock().transfers.insert(wanted.identifier, transfer);
     }
 
     pub(super) fn end_transfer(&self, image: &Identifier) {
         self.lock().transfers.remove(image);
     }
 
-    pub(super) fn progress(&self, image: &Identifier) -> Option<Progress> {
-        self.lock().transfers.get(image).cloned()
+    pub(super) fn progress(&self, image: &ImageName) -> Option<Progress> {
+        let transfers = &self.lock().transfers;
+        let found = match image {
+            ImageName::Identifier(identifier) => transfers.get(identifier),
+            ImageName::Sha512(wanted) => {
+                transfers.values().find(|(sha512, _)| *sha512 == Some(*wanted))
+            }
+        };
+        found.map(|(_, progress)| progress.clone())
     }
 
     pub(super) fn set_reconciled(&self, reconciled: Vec<(Peer, Timestamp)>) {
@@ -68,6 +99,19 @@ impl Live {
 
     pub(super) fn sent(&self) -> u64 {
         self.lock().sent
+    }
+
+    pub(super) fn set_mirror(&self, mirror: MirrorView) {
+        self.lock().mirror = mirror;
+    }
+
+    pub(super) fn mirror(&self) -> MirrorView {
+        self.lock().mirror.clone()
+    }
+
+    /// Where the mirror hears what changed.
+    pub(super) fn news(&self) -> &News {
+        &self.1
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

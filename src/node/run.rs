@@ -96,7 +96,7 @@ impl RunLoop {
     ) -> RunLoop {
         let is_closed = home.settings().is_ok_and(|settings| federation.is_closed(&settings));
         let (done_sender, done) = mpsc::unbounded_channel();
-        let (writes, writer) = writer::start(catalogue.store().clone(), done_sender.clone());
+        let (writes, writer) = writer::start(&catalogue, done_sender.clone());
         RunLoop {
             engine,
             now: Timestamp::from(SystemTime::now()),
@@ -461,6 +461,7 @@ impl RunLoop {
             scrub: catalogue.blobs().scrub_state(),
             damaged: catalogue.blobs().damaged().map_or(0, |damaged| damaged.len()),
             sent: catalogue.live.sent(),
+            mirror: catalogue.live.mirror(),
             connected: self.engine.connected_peers().collect(),
             reconciled: self.engine.reconciled().collect(),
             alerts: self.alerts.iter().cloned().collect(),

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::live::Live;
+use super::serving::{Payer, Serving, Taker};
 use super::transfer::{read_header, write_header};
 use crate::blobs::{Blobs, CHUNK_BYTES};
 use crate::model::{Peer, Sha512};
@@ -68,14 +69,15 @@ pub(super) async fn run(
     blobs: Blobs,
     live: Live,
     mut incoming: mpsc::Receiver<(Peer, BlobStream)>,
+    serving: Serving,
 ) {
     let places = Places::default();
     while let Some((peer, mut stream)) = incoming.recv().await {
         let (blobs, live) = (blobs.clone(), live.clone());
-        let place = places.take(peer);
+        let (place, payer) = (places.take(peer), serving.payer(Taker::Peer(peer)));
         tokio::spawn(async move {
             let served = match place {
-                Some(_place) => serve(&blobs, &live, &mut stream).await,
+                Some(_place) => serve(&blobs, &live, &mut stream, &payer).await,
                 None => write_header(&mut stream, &encode(&BlobReply::Busy)).await,
             };
             let _ = stream.shutdown().await;
@@ -86,7 +88,12 @@ pub(super) async fn run(
     }
 }
 
-async fn serve(blobs: &Blobs, live: &Live, stream: &mut BlobStream) -> Result<(), String> {
+async fn serve(
+    blobs: &Blobs,
+    live: &Live,
+    stream: &mut BlobStream,
+    payer: &Payer,
+) -> Result<(), String> {
     let request: Result<BlobRequest, _> = decode(&read_header(stream).await?);
     let request = match request {
         Ok(request) => request,
@@ -117,11 +124,12 @@ async fn serve(blobs: &Blobs, live: &Live, stream: &mut BlobStream) -> Result<()
         file.seek(SeekFrom::Start(range.offset)).await.map_err(|error| error.to_string())?;
         let mut left = range.length;
         while left > 0 {
-            let length = left.min(CHUNK_BYTES as u64) as usize;
+            let length = payer.portion(left.min(CHUNK_BYTES as u64)) as usize;
             let read = file.read(&mut buffer[..length]).await.map_err(|error| error.to_string())?;
             if read == 0 {
                 return Err("the blob is shorter than it was".to_owned());
             }
+            payer.pay(read as u64).await;
             timeout(STALL, stream.write_all(&buffer[..read]))
                 .await
                 .map_err(|_| "the peer takes nothing".to_owned())?

@@ -10,8 +10,10 @@ use super::care::Care;
 use super::catalogue::{Catalogue, CatalogueError};
 use super::control::ControlError;
 use super::locations::Fetching;
+use super::mirror::Mirroring;
 use super::run::{Asked, RunLoop};
-use super::{Answer, Call, Failure, FailureKind, ImageName, control, serve_blobs};
+use super::serving::Serving;
+use super::{Answer, Call, Failure, FailureKind, control, serve_blobs};
 use crate::blobs::Blobs;
 use crate::engine::{DoorStart, Engine, Known, Standing, Start};
 use crate::fetch::SettingsError;
@@ -58,6 +60,7 @@ pub enum StartError {
 pub struct Node {
     calls: mpsc::Sender<Asked>,
     catalogue: Catalogue,
+    serving: Serving,
     peer: Peer,
 }
 
@@ -87,11 +90,14 @@ impl Node {
         let (net, events, streams) = net::start(config)?;
         let peer = identity.peer();
         let engine = Engine::new(engine_start(&catalogue, peer, &lists, &settings, &federation)?);
-        tokio::spawn(serve_blobs::run(catalogue.blobs().clone(), catalogue.live.clone(), streams));
+        let serving = Serving::new(settings.blobs.serve_rate.map(|rate| rate.0));
+        let (served, live) = (catalogue.blobs().clone(), catalogue.live.clone());
+        tokio::spawn(serve_blobs::run(served, live, streams, serving.clone()));
         let (calls, asked) = mpsc::channel(WAITING_CALLS);
-        let node = Node { calls, catalogue: catalogue.clone(), peer };
+        let node = Node { calls, catalogue: catalogue.clone(), serving, peer };
         let socket = control::listen(home, node.clone())?;
         let blobs = catalogue.blobs().clone();
+        let mirror = Mirroring::new(node.clone(), catalogue.clone());
         let run_loop =
             RunLoop::new(engine, catalogue, home.clone(), federation, (net, fetching), identity);
         let done = run_loop.jobs.done.clone();
@@ -99,8 +105,10 @@ impl Node {
         let care = Care { node: node.clone(), blobs, settings, done, found: Notify::new() };
         let task = tokio::spawn(async move {
             let care = tokio::spawn(care.run());
+            let mirror = tokio::spawn(mirror.run());
             run_loop.run(asked, events).await;
             care.abort();
+            mirror.abort();
             drop(socket);
             drop(lock);
         });
@@ -115,6 +123,11 @@ impl Node {
     /// The images of the site.
     pub fn blobs(&self) -> &Blobs {
         self.catalogue.blobs()
+    }
+
+    /// The bound on what is served, to peers and others together.
+    pub fn serving(&self) -> &Serving {
+        &self.serving
     }
 
     /// Says where HTTP is answered, for the node's status.
@@ -139,9 +152,7 @@ impl Node {
     /// image, [`Answer::Syncing`] for reconciliations.
     pub async fn progress(&self, call: &Call) -> Option<Answer> {
         match call {
-            Call::Get { image: ImageName::Identifier(identifier), .. } => {
-                self.catalogue.live.progress(identifier).map(Answer::Progress)
-            }
+            Call::Get { image, .. } => self.catalogue.live.progress(image).map(Answer::Progress),
             Call::Sync(_) => Some(self.call(Call::Syncs).await),
             _ => None,
         }

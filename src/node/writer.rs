@@ -4,9 +4,11 @@ use std::sync::{Arc, mpsc};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::catalogue::Catalogue;
 use super::jobs::Done;
 use crate::engine::{Input, Record, WriteId};
-use crate::store::{Store, Write};
+use crate::model::ContentId;
+use crate::store::Write;
 use crate::wire::{EntryRecord, Fate};
 
 /// Writes joined into one batch, at most: at 10 kB each ten megabytes. While one is
@@ -21,9 +23,10 @@ pub(super) struct Order {
 
 /// Starts the thread; it ends when the sender is dropped, after the last write.
 pub(super) fn start(
-    store: Store,
+    catalogue: &Catalogue,
     done: UnboundedSender<Done>,
 ) -> (mpsc::Sender<Vec<Order>>, std::thread::JoinHandle<()>) {
+    let (store, news) = (catalogue.store().clone(), catalogue.live.news().clone());
     let (orders, receiver) = mpsc::channel::<Vec<Order>>();
     let thread = std::thread::spawn(move || {
         while let Ok(mut batch) = receiver.recv() {
@@ -35,6 +38,7 @@ pub(super) fn start(
             }
             let (ids, writes) = split(batch);
             let result = store.write(&writes).map_err(|error| error.to_string());
+            news.entries(changed(&writes));
             let stored = |write| Input::Stored { write, result: result.clone() };
             // The engine is gone when the node stops.
             let _ = done.send(Done::Inputs(ids.into_iter().map(stored).collect()));
@@ -51,6 +55,15 @@ fn split(batch: Vec<Order>) -> (Vec<WriteId>, Vec<Write>) {
         writes.extend(records.into_iter().map(write_of));
     }
     (ids, writes)
+}
+
+/// The entries that are new, or that have a new fate.
+fn changed(writes: &[Write]) -> Vec<ContentId> {
+    let changed = |write: &Write| match write {
+        Write::Entry(id, ..) | Write::Fate(id, ..) => Some(*id),
+        _ => None,
+    };
+    writes.iter().filter_map(changed).collect()
 }
 
 fn write_of(record: Record) -> Write {

@@ -206,25 +206,11 @@ impl Judge<'_> {
 
     fn required(&mut self) -> Next {
         for allowed in &self.policy.required {
-            let details = &self.manifest.details;
-            let value = match allowed.field {
-                "os" => details.os.as_deref(),
-                "os-version" => details.os_version.as_deref(),
-                "os-arch" => details.os_arch.as_deref(),
-                "format" => details.format.as_deref(),
-                "kind" => details.kind.as_deref(),
-                "hypervisor" => details.hypervisor.as_deref(),
-                _ => Some(details.image_type.as_str()),
-            };
             let rule = format!("require.{}", allowed.field);
             let source = Some(allowed.source.clone());
-            let value = value.unwrap_or("not given");
-            if allowed.values.iter().any(|allowed| allowed.eq_ignore_ascii_case(value)) {
-                self.pass(&rule, source, format!("{} is {value}", allowed.field))?;
-            } else {
-                let values = allowed.values.join(", ");
-                let reason = format!("{} is {value}; allowed: {values}", allowed.field);
-                return self.refuse(&rule, source, reason);
+            match allowed.judge(self.manifest) {
+                (true, reason) => self.pass(&rule, source, reason)?,
+                (false, reason) => return self.refuse(&rule, source, reason),
             }
         }
         Some(())
@@ -335,4 +321,4 @@ impl Judge<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

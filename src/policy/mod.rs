@@ -6,6 +6,7 @@
 mod admitted;
 mod ini;
 mod judge;
+mod mirror;
 mod parse;
 mod rules;
 mod verdict;

@@ -7,7 +7,7 @@ use super::rules::{Allowed, Item, Legacy, Lists, Policy, Require, Setting, Warni
 use super::{PolicyError, Source};
 use crate::model::{Email, Identifier};
 
-/// Fields that `[require]` can restrict.
+/// Fields that `[require]` and `[mirror]` can restrict.
 pub(super) const REQUIRED_FIELDS: [&str; 7] =
     ["os", "os-version", "os-arch", "format", "kind", "type", "hypervisor"];
 
@@ -25,9 +25,9 @@ impl Policy {
     }
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     file: &'a str,
-    policy: Policy,
+    pub(super) policy: Policy,
 }
 
 /// Which list of which kind an option feeds.
@@ -39,11 +39,11 @@ enum Kind {
 }
 
 impl Parser<'_> {
-    fn source(&self, line: u32) -> Source {
+    pub(super) fn source(&self, line: u32) -> Source {
         Source { file: self.file.to_owned(), line }
     }
 
-    fn error(&self, line: u32, fault: String) -> PolicyError {
+    pub(super) fn error(&self, line: u32, fault: String) -> PolicyError {
         PolicyError { source_line: self.source(line), fault }
     }
 
@@ -66,6 +66,7 @@ impl Parser<'_> {
             "endorsements" => self.endorsements(option),
             "limits" => self.limits(option),
             "require" => self.required(option),
+            "mirror" => self.mirror(option),
             _ => {
                 let fault = format!("the section [{}] is unknown", option.section);
                 Err(self.error(option.line, fault))
@@ -89,20 +90,17 @@ impl Parser<'_> {
     }
 
     fn list(&mut self, option: &Written, kind: Kind, white: bool) -> Result<(), PolicyError> {
-        // Items stand one on a line; spaces and commas part them as well.
-        for (value, line) in &option.values {
-            let source = self.source(*line);
-            for item in value.split([' ', '\t', ',']).filter(|item| !item.is_empty()) {
-                let policy = &mut self.policy;
-                let fault = match kind {
-                    Kind::Endorsers => add(&mut policy.endorsers, white, item, &source, email),
-                    Kind::Images => add(&mut policy.images, white, item, &source, identifier),
-                    Kind::Checksums => add(&mut policy.checksums, white, item, &source, checksum),
-                };
-                if let Err(reason) = fault {
-                    let item = item.to_owned();
-                    policy.warnings.push(Warning { source: source.clone(), item, reason });
-                }
+        for (item, line) in items(option) {
+            let source = self.source(line);
+            let policy = &mut self.policy;
+            let fault = match kind {
+                Kind::Endorsers => add(&mut policy.endorsers, white, item, &source, email),
+                Kind::Images => add(&mut policy.images, white, item, &source, identifier),
+                Kind::Checksums => add(&mut policy.checksums, white, item, &source, checksum),
+            };
+            if let Err(reason) = fault {
+                let item = item.to_owned();
+                policy.warnings.push(Warning { source, item, reason });
             }
         }
         Ok(())
@@ -188,15 +186,7 @@ impl Parser<'_> {
 
     fn limits(&mut self, option: &Written) -> Result<(), PolicyError> {
         match option.name.as_str() {
-            "max_image_size" => {
-                let text = self.single(option)?;
-                let value = size(text).ok_or_else(|| {
-                    let fault = format!("`max_image_size` is `{text}`, not like 500M, 50G or 2T");
-                    self.error(option.line, fault)
-                })?;
-                let source = Some(self.source(option.line));
-                self.policy.max_image_size = Setting { value: Some(value), source };
-            }
+            "max_image_size" => self.policy.max_image_size = self.size(option)?,
             "max_entries" => self.policy.max_entries = self.number(option)?,
             "max_entries_per_endorser" => {
                 self.policy.max_entries_per_endorser = self.number(option)?;
@@ -214,21 +204,43 @@ impl Parser<'_> {
         Ok(())
     }
 
+    pub(super) fn size(&self, option: &Written) -> Result<Setting<Option<u64>>, PolicyError> {
+        let text = self.single(option)?;
+        let value = size(text).ok_or_else(|| {
+            let fault = format!("`{}` is `{text}`, not like 500M, 50G or 2T", option.name);
+            self.error(option.line, fault)
+        })?;
+        Ok(Setting { value: Some(value), source: Some(self.source(option.line)) })
+    }
+
     fn required(&mut self, option: &Written) -> Result<(), PolicyError> {
+        let Some(allowed) = self.allowed(option)? else { return Ok(()) };
+        let field = allowed.field;
+        if self.policy.required.iter().any(|allowed| allowed.field == field) {
+            return Err(self.error(option.line, format!("`{field}` is set twice")));
+        }
+        self.policy.required.push(allowed);
+        Ok(())
+    }
+
+    /// The values that an option allows of a field; none when it is empty.
+    pub(super) fn allowed(&self, option: &Written) -> Result<Option<Allowed>, PolicyError> {
         let field = REQUIRED_FIELDS.iter().find(|field| **field == option.name);
         let field = field.ok_or_else(|| self.unknown(option))?;
         let split = option.values.iter().flat_map(|(value, _)| value.split(','));
         let values: Vec<String> = split.map(|value| value.trim().to_lowercase()).collect();
-        if values.is_empty() {
-            return Ok(());
-        }
-        if self.policy.required.iter().any(|allowed| allowed.field == *field) {
-            return Err(self.error(option.line, format!("`{field}` is set twice")));
-        }
         let source = self.source(option.line);
-        self.policy.required.push(Allowed { field, values, source });
-        Ok(())
+        Ok((!values.is_empty()).then_some(Allowed { field, values, source }))
     }
+}
+
+/// The items of a list with their lines. They stand one on a line; spaces and commas part
+/// them as well.
+pub(super) fn items(option: &Written) -> impl Iterator<Item = (&str, u32)> {
+    option.values.iter().flat_map(|(value, line)| {
+        let items = value.split([' ', '\t', ',']).filter(|item| !item.is_empty());
+        items.map(|item| (item, *line))
+    })
 }
 
 /// Puts an item on a list, or says why it can never match.
@@ -248,11 +260,11 @@ fn add<T>(
     Ok(())
 }
 
-fn email(item: &str) -> Result<Email, String> {
+pub(super) fn email(item: &str) -> Result<Email, String> {
     item.parse().map_err(|_| "it is not an email address".to_owned())
 }
 
-fn identifier(item: &str) -> Result<Identifier, String> {
+pub(super) fn identifier(item: &str) -> Result<Identifier, String> {
     item.parse().map_err(|error| format!("{error}"))
 }
 

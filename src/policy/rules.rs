@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::mirror::Mirror;
 use super::{PolicyError, Source};
+use crate::manifest::Manifest;
 use crate::model::{Email, Identifier, Sha256};
 
 /// An item of a list with the line it comes from.
@@ -71,6 +73,29 @@ pub(super) struct Allowed {
     pub(super) source: Source,
 }
 
+impl Allowed {
+    /// Whether a manifest's field has one of the values, and why or why not.
+    pub(super) fn judge(&self, manifest: &Manifest) -> (bool, String) {
+        let Allowed { field, values, .. } = self;
+        let details = &manifest.details;
+        let value = match *field {
+            "os" => details.os.as_deref(),
+            "os-version" => details.os_version.as_deref(),
+            "os-arch" => details.os_arch.as_deref(),
+            "format" => details.format.as_deref(),
+            "kind" => details.kind.as_deref(),
+            "hypervisor" => details.hypervisor.as_deref(),
+            _ => Some(details.image_type.as_str()),
+        };
+        let value = value.unwrap_or("not given");
+        if values.iter().any(|allowed| allowed.eq_ignore_ascii_case(value)) {
+            (true, format!("{field} is {value}"))
+        } else {
+            (false, format!("{field} is {value}; allowed: {}", values.join(", ")))
+        }
+    }
+}
+
 /// An item that loads but can never match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
@@ -110,6 +135,8 @@ pub struct Policy {
     pub(super) max_age: Setting<Option<Duration>>,
     pub(super) min_peers: Setting<u64>,
     #[serde(skip)]
+    pub(super) mirror: Mirror,
+    #[serde(skip)]
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -142,6 +169,7 @@ impl Default for Policy {
             max_entries_per_endorser: default(MAX_ENTRIES_PER_ENDORSER),
             max_age: default(None),
             min_peers: default(0),
+            mirror: Mirror::default(),
             warnings: Vec::new(),
         }
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{Catalogue, Entry, Trusted, store_failed};
+use crate::blobs::Blob;
 use crate::engine::Wanted;
 use crate::engine::timeline::{self, Fact, Status};
-use crate::manifest::Verified;
-use crate::model::{Email, Identifier, Sha256, Timestamp};
+use crate::manifest::{Manifest, Verified};
+use crate::model::{Checksums, Email, Identifier, Sha256, Timestamp};
 use crate::node::{Failure, FailureKind, ImageName, ImageView, JudgedEntry, WhyView};
 use crate::policy::{Context, Outcome, Purpose, Step, Verdict};
 use crate::wire::{Fate, RefusalRecord};
@@ -79,19 +80,27 @@ impl Catalogue {
     /// The blob of an allowed image, when it is here. It counts as used.
     pub(in crate::node) fn stored(&self, allowed: &Allowed) -> Option<ImageView> {
         let Wanted { identifier, bytes, checksums, .. } = &allowed.wanted;
-        let blob = self.blobs.by_sha1(&identifier.sha1())?;
+        let blob = self.blob(identifier, *bytes, checksums)?;
+        self.blobs.mark_used(&blob.sha512);
+        Some(ImageView {
+            identifier: *identifier,
+            sha512: blob.sha512,
+            bytes: blob.bytes,
+            endorser: allowed.endorser.to_string(),
+            from: Vec::new(),
+        })
+    }
+
+    /// The blob that a manifest describes, when it is here.
+    pub(in crate::node) fn holds(&self, manifest: &Manifest) -> Option<Blob> {
+        self.blob(&manifest.identifier, manifest.bytes, &manifest.checksums)
+    }
+
+    fn blob(&self, image: &Identifier, bytes: u64, checksums: &Checksums) -> Option<Blob> {
+        let blob = self.blobs.by_sha1(&image.sha1())?;
         // SHA-1 alone is never enough when the manifest has more.
         let named = checksums.sha512().is_none_or(|sha512| sha512 == blob.sha512);
-        (named && blob.bytes == *bytes).then(|| {
-            self.blobs.mark_used(&blob.sha512);
-            ImageView {
-                identifier: *identifier,
-                sha512: blob.sha512,
-                bytes: blob.bytes,
-                endorser: allowed.endorser.to_string(),
-                from: Vec::new(),
-            }
-        })
+        (named && blob.bytes == bytes).then_some(blob)
     }
 
     /// Every rule for using each entry now, and for what was refused.
@@ -130,11 +139,12 @@ impl Catalogue {
             status: None,
             signer: Some(verified.signer().clone()),
             verdict,
+            mirror: self.trusted().policy.judge_mirror(verified.manifest()),
         };
         Ok(WhyView { identifier, entries: vec![entry] })
     }
 
-    fn judge_all(
+    pub(in crate::node) fn judge_all(
         &self,
         entries: Vec<Entry>,
         stale: bool,
@@ -163,6 +173,7 @@ impl Catalogue {
                 status: Some(status),
                 signer: Some(verified.signer().clone()),
                 verdict,
+                mirror: self.trusted().policy.judge_mirror(&entry.manifest),
             };
             judged.push((entry, view));
         }
@@ -197,7 +208,14 @@ impl Catalogue {
             if record.key.identifier == *identifier {
                 let verdict = refused_verdict(&record);
                 let key = record.key;
-                refused.push(JudgedEntry { key, content_id, status: None, signer: None, verdict });
+                refused.push(JudgedEntry {
+                    key,
+                    content_id,
+                    status: None,
+                    signer: None,
+                    verdict,
+                    mirror: Vec::new(),
+                });
             }
         }
         Ok(refused)

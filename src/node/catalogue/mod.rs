@@ -104,6 +104,7 @@ impl Catalogue {
 
     pub(super) fn set_trusted(&self, trusted: Trusted) {
         *self.trusted.write().unwrap_or_else(PoisonError::into_inner) = trusted;
+        self.live.news().everything();
     }
 
     /// The blobs of the site.
@@ -144,6 +145,7 @@ impl Catalogue {
             file: self.policy_file.display().to_string(),
             broken: policy.broken().map(str::to_owned),
             warnings: faults.chain(warnings).collect(),
+            mirror: policy.mirror_rules(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! How fast images may come, all of them together.
+//! How fast images may come, or go, all of them together.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,8 +20,13 @@ impl Rate {
         Rate { bytes_per_second, paid_until: Arc::new(Mutex::new(Instant::now())) }
     }
 
+    /// False when nobody ever waits.
+    pub(in crate::node) fn is_bounded(&self) -> bool {
+        self.bytes_per_second.is_some()
+    }
+
     /// Waits until these bytes are within the bound.
-    pub(super) async fn pay(&self, bytes: usize) {
+    pub(in crate::node) async fn pay(&self, bytes: usize) {
         if let Some(due) = self.due(bytes, Instant::now()) {
             tokio::time::sleep_until(due).await;
         }

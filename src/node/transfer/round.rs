@@ -192,6 +192,7 @@ impl Running<'_> {
     }
 
     fn tell(&self) {
-        self.transfer.live.set_progress(&self.transfer.wanted, self.done, self.sources.shares());
+        let (shares, failures) = (self.sources.shares(), self.sources.failures());
+        self.transfer.live.set_progress(&self.transfer.wanted, self.done, shares, failures);
     }
 }

@@ -7,7 +7,7 @@ use crate::policy::{Context, Entries, Policy, Purpose};
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const SHA1: &str = "c319bbd5afc0a22ba3eaed0507c39383ec28eeff";
 
-fn manifest() -> Manifest {
+pub(in crate::policy) fn manifest() -> Manifest {
     let sha1: Sha1 = SHA1.parse().unwrap();
     Manifest {
         identifier: Identifier::from_sha1(sha1),
