@@ -193,6 +193,10 @@ fn by_suq(folder: &Path, image: &Image) {
         ("suq get from three peers", Providers { peers: 3, url: false, limited: false }),
         ("suq get from one URL", Providers { peers: 0, url: true, limited: false }),
         ("suq get from three peers and the URL", Providers { peers: 3, url: true, limited: false }),
+        (
+            "suq get from three peers, 20 MB/s each",
+            Providers { peers: 3, url: false, limited: true },
+        ),
     ];
     for (name, from) in ways {
         if sites.prepare(image, &from) {

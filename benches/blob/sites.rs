@@ -18,6 +18,21 @@ pub struct Providers {
     pub limited: bool,
 }
 
+const UNLIMITED: &str = "serve_rate = \"none\"";
+
+const LIMITED: &str = "serve_rate = \"20 MB\"";
+
+/// Puts a line into a section of a site's settings.
+fn set(site: &Site, section: &str, line: &str) {
+    replace(site, section, &format!("{section}\n{line}"));
+}
+
+fn replace(site: &Site, old: &str, new: &str) {
+    let path = site.home.join("suq.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(path, text.replacen(old, new, 1)).unwrap();
+}
+
 pub struct Sites {
     endorser: Endorser,
     /// The site that fetches.
@@ -34,12 +49,8 @@ impl Sites {
     pub fn new(folder: &Path, image: &Image, web: Option<(Running, String)>) -> Sites {
         let endorser = Endorser::new();
         let athens = Site::new(folder, "athens", &endorser);
-        let settings = athens.home.join("suq.toml");
-        let text = fs::read_to_string(&settings).unwrap();
         // nginx is on this machine.
-        let allow = "[fetch]\nallow = [\"127.0.0.1\"]";
-        assert!(text.contains("[fetch]\n"), "{text}");
-        fs::write(settings, text.replacen("[fetch]", allow, 1)).unwrap();
+        set(&athens, "[fetch]", "allow = [\"127.0.0.1\"]");
         let mut sites = Sites {
             endorser,
             athens,
@@ -57,6 +68,7 @@ impl Sites {
             site.start();
             site.run(&["blob", "add", &path]);
             site.stop();
+            set(&site, "[blobs]", UNLIMITED);
             sites.holders.push(site);
         }
         sites
@@ -83,7 +95,9 @@ impl Sites {
         fs::write(&self.manifest, signed.octets()).unwrap();
         self.athens.run(&["publish", &self.manifest.display().to_string()]);
         self.identifier = signed.verified().manifest().identifier.to_string();
+        let (old, new) = if from.limited { (UNLIMITED, LIMITED) } else { (LIMITED, UNLIMITED) };
         for site in self.holders.iter_mut().take(from.peers) {
+            replace(site, old, new);
             site.start();
         }
         while self.connected() != from.peers {

@@ -50,7 +50,7 @@ fn a_full_disk_is_named_and_what_has_come_stays() {
     fs::remove_file(&ballast).unwrap();
     let run = athens.run(&["get", &identifier, "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
-    let got: serde_json::Value = serde_json::from_str(&run.output).unwrap();
+    let got: serde_json::Value = serde_json::from_str(run.output.lines().last().unwrap()).unwrap();
     let brought = got["from"][0]["bytes"].as_u64().unwrap();
     assert!(brought < content.len() as u64 && brought + kept >= content.len() as u64, "{got}");
     assert_eq!(athens.run(&["blob", "verify"]).code, 0);

@@ -46,7 +46,7 @@ fn a_transfer_that_is_killed_fetches_only_what_is_missing() {
     wait_for("a connection", || !athens.connected().is_empty());
     let run = athens.run(&["get", &identifier, "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
-    let got: serde_json::Value = serde_json::from_str(&run.output).unwrap();
+    let got: serde_json::Value = serde_json::from_str(run.output.lines().last().unwrap()).unwrap();
     assert_eq!(got["from"][0]["bytes"], missing, "exactly what the map lacks: {got}");
     let sent = orsay.status()["sent"].as_u64().unwrap();
     let most = content.len() as u64 + kills * UNDER_WAY;
