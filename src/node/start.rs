@@ -117,6 +117,11 @@ impl Node {
         self.catalogue.blobs()
     }
 
+    /// The catalogue of the site.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
     /// Says where HTTP is answered, for the node's status.
     pub fn set_http(&self, addresses: &[SocketAddr]) {
         self.catalogue.live.set_http(addresses.to_vec());
