@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::{Common, Exit, ask, output};
 use crate::home::Home;
-use crate::http::{Http, Limits};
+use crate::http::{Http, Limits, Marketplace};
 use crate::node::{Answer, Call, Node};
 
 /// How long answers that are on their way may take when the node ends: a restart should
@@ -41,7 +41,9 @@ impl Serve {
 async fn serve(home: &Home) -> Result<(), Exit> {
     let settings = home.settings()?;
     let (node, mut task) = Node::start(home).await?;
-    let http = Http::start(&settings.http.listen, node.blobs().clone(), Limits::default()).await;
+    let listen = &settings.http.listen;
+    let marketplace = Some(Marketplace::new(node.clone(), settings.http.uploads));
+    let http = Http::start(listen, node.blobs().clone(), marketplace, Limits::default()).await;
     let http = match http {
         Ok(http) => http,
         Err(error) => {

@@ -1,19 +1,23 @@
 //! Connections of clients, each in a task of its own.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_service::Service;
 
 use super::Limits;
+use super::marketplace::Client;
 use super::pace::Paced;
 
 /// Headers of a request; browsers send about twenty.
@@ -68,8 +72,8 @@ impl Connections {
     async fn accept(&self, listener: &TcpListener) {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, from) = match listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "no HTTP connection");
                     tokio::time::sleep(PAUSE).await;
@@ -80,16 +84,25 @@ impl Connections {
             let _ = stream.set_nodelay(true);
             let connections = self.clone();
             self.tasks.spawn(async move {
-                connections.serve(stream).await;
+                connections.serve(stream, from.ip()).await;
                 drop(place);
             });
         }
     }
 
     /// Serves one client until it goes, or has to.
-    pub(super) async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    pub(super) async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        from: IpAddr,
+    ) {
         let stream = Paced::new(stream, self.limits.stalled, self.limits.slowest);
-        let service = TowerToHyperService::new(self.router.clone());
+        let router = self.router.clone();
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Client(from));
+            // It is always ready.
+            router.clone().call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.request)

@@ -1,12 +1,13 @@
-//! What programs see: HTTP/1.1, read only.
+//! What programs see: HTTP/1.1.
 //!
 //! ```text
 //! GET, HEAD /blobs/sha512/HEX    an image by its SHA-512
 //! GET, HEAD /blobs/sha1/HEX      an image by its SHA-1
+//! /metadata, /endorsers, /tag    the Marketplace: see [`Marketplace`]
 //! ```
 //!
-//! Everything that changes the node is on the control socket. No body of a request is
-//! read. A client is bounded in what it may send, in how long it may take for that, in
+//! Uploads carry their own proof; everything else that changes the node is on the control
+//! socket. A client is bounded in what it may send, in how long it may take for that, in
 //! how long it may take nothing and in how slowly it may take something; all clients
 //! together in [`Limits`].
 
@@ -15,6 +16,7 @@ mod conditions;
 mod connections;
 mod content;
 mod heads;
+mod marketplace;
 mod opened;
 mod pace;
 mod range;
@@ -35,6 +37,7 @@ use tokio::net::TcpListener;
 
 use crate::blobs::Blobs;
 use connections::Connections;
+pub use marketplace::Marketplace;
 
 /// How much is done for clients at once, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,13 +95,15 @@ impl Drop for Http {
 }
 
 impl Http {
-    /// Listens on these addresses; port 0 takes a free one.
+    /// Listens on these addresses; port 0 takes a free one. Without a Marketplace only
+    /// images are answered.
     ///
     /// # Errors
     /// When one of them cannot be had; then none is listened on.
     pub async fn start(
         listen: &[SocketAddr],
         blobs: Blobs,
+        marketplace: Option<Marketplace>,
         limits: Limits,
     ) -> Result<Http, HttpError> {
         let mut listeners = Vec::new();
@@ -109,7 +114,7 @@ impl Http {
             addresses.push(listener.local_addr().map_err(failed)?);
             listeners.push(listener);
         }
-        let connections = Connections::new(router(blobs, &limits), limits);
+        let connections = Connections::new(router(blobs, marketplace, &limits), limits);
         for listener in listeners {
             connections.listen(listener);
         }
@@ -129,9 +134,10 @@ impl Http {
 }
 
 /// Everything that is answered.
-fn router(blobs: Blobs, limits: &Limits) -> Router {
+fn router(blobs: Blobs, marketplace: Option<Marketplace>, limits: &Limits) -> Router {
+    let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers)
-        .fallback(refusal::no_such_path)
+        .merge(others)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(middleware::from_fn(answered))
 }

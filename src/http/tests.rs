@@ -1,5 +1,6 @@
 use std::fs::Permissions;
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -16,6 +17,8 @@ const SHORT: Duration = Duration::from_millis(20);
 
 /// What nothing takes, where nothing must be hung up on.
 const LONG: Duration = Duration::from_secs(3600);
+
+const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 struct Shop {
     _folder: tempfile::TempDir,
@@ -34,12 +37,12 @@ impl Shop {
     }
 
     fn connections(&self, limits: Limits) -> Connections {
-        Connections::new(router(self.blobs.clone(), &limits), limits)
+        Connections::new(router(self.blobs.clone(), None, &limits), limits)
     }
 
     async fn http(&self, limits: Limits) -> Http {
         let listen = ["127.0.0.1:0".parse().unwrap()];
-        Http::start(&listen, self.blobs.clone(), limits).await.unwrap()
+        Http::start(&listen, self.blobs.clone(), None, limits).await.unwrap()
     }
 
     fn request(&self) -> Vec<u8> {
@@ -58,7 +61,7 @@ fn patient() -> Limits {
 fn client(connections: &Connections) -> (DuplexStream, tokio::task::JoinHandle<()>) {
     let (client, server) = duplex(64 * 1024);
     let connections = connections.clone();
-    (client, tokio::spawn(async move { connections.serve(server).await }))
+    (client, tokio::spawn(async move { connections.serve(server, LOCAL).await }))
 }
 
 async fn status(stream: &mut (impl AsyncReadExt + Unpin)) -> u16 {
