@@ -7,6 +7,8 @@ mod http;
 mod site;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
 use http::{Response, exchange};
@@ -423,6 +425,20 @@ fn uploads_are_judged() {
     let huge = b"POST /metadata HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
                  Content-Type: application/xml\r\nContent-Length: 99999999\r\n\r\n";
     assert_eq!(exchange(&market.address, huge).status, 413);
+    // One whose length is not said is counted.
+    let chunked = |body: &[u8]| {
+        let head = "POST /metadata HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                    Content-Type: application/xml\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let length = format!("{:x}\r\n", body.len());
+        let whole = [head.as_bytes(), length.as_bytes(), body, b"\r\n0\r\n\r\n"].concat();
+        exchange(&market.address, &whole)
+    };
+    assert_eq!(chunked(&second).status, 201);
+    assert_eq!(chunked(&vec![b' '; 279 * 1024]).status, 413);
+    let broken = b"POST /metadata HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                   Content-Type: application/xml\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n";
+    assert_eq!(exchange(&market.address, broken).status, 400);
+    waits_for_continue(&market.address, &second);
     for (method, path, allow) in [
         ("PUT", "/metadata", "GET, HEAD, POST"),
         ("POST", "/metadata/x", "GET, HEAD"),
@@ -432,6 +448,25 @@ fn uploads_are_judged() {
         let answer = market.ask(method, path, &[], b"");
         assert_eq!((answer.status, answer.header("Allow")), (405, Some(allow)), "{method} {path}");
     }
+}
+
+/// What `curl` does with a body that is not short.
+fn waits_for_continue(address: &str, document: &[u8]) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST /metadata HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n\
+         Content-Type: application/xml\r\nContent-Length: {}\r\n\r\n",
+        document.len()
+    )
+    .unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(document).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 
 impl Market {

@@ -1,6 +1,7 @@
 //! Uploads: judged, stored and gossiped as what `suq publish` brings.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::time::Instant;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -8,6 +9,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use http_body_util::LengthLimitError;
 use multer::Multipart;
 
 use super::answers::Refused;
@@ -64,12 +66,17 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
     }
     match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(octets)) => Ok(octets),
-        Ok(Err(_)) => Err(too_large()),
+        Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Refused::bad("the body ended before its time")),
         Err(_) => {
             let message = "the body did not come in time";
             Err(Refused::new(StatusCode::REQUEST_TIMEOUT, message))
         }
     }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    error.source().is_some_and(|cause| cause.is::<LengthLimitError>())
 }
 
 /// The first file of a form, as the field has it.
