@@ -29,7 +29,7 @@ const LAYERS: [(&str, u8); 16] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 18] = [
+const OWNERS: [(&str, &[&str]); 22] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
     ("axum", &["http"]),
@@ -42,6 +42,10 @@ const OWNERS: [(&str, &[&str]); 18] = [
     ("liblzma", &["fetch"]),
     ("zstd", &["fetch"]),
     ("headers", &["http"]),
+    ("form_urlencoded", &["http"]),
+    ("multer", &["http"]),
+    ("oxrdf", &["http"]),
+    ("oxrdfxml", &["http"]),
     ("quick_xml", &["manifest"]),
     ("ciborium", &["wire"]),
     ("negentropy", &["engine"]),

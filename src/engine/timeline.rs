@@ -1,8 +1,11 @@
 //! Which entries of an image count: latest, current, superseded.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ContentId, EntryKey, Timestamp};
+use crate::model::{ContentId, Email, EntryKey, Identifier, Timestamp};
 
 /// What a timeline needs to know of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,37 +60,35 @@ impl Status {
 /// A withdrawn deprecation still deprecates: a policy that no longer admits an
 /// endorser's word must not bring back an image that the endorser took back.
 pub fn statuses(facts: &[Fact], now: Timestamp) -> Vec<Status> {
-    facts.iter().map(|fact| status(fact, facts, now)).collect()
-}
-
-fn status(fact: &Fact, facts: &[Fact], now: Timestamp) -> Status {
-    if fact.withdrawn {
-        return Status::Withdrawn;
+    let rank = |fact: &Fact| (fact.key.created, fact.deprecated, Reverse(fact.id));
+    let mut latest: BTreeMap<(Identifier, &Email), &Fact> = BTreeMap::new();
+    for fact in facts.iter().filter(|fact| !fact.withdrawn || fact.deprecated) {
+        let of_endorser = latest.entry((fact.key.identifier, &fact.key.email)).or_insert(fact);
+        if rank(fact) > rank(of_endorser) {
+            *of_endorser = fact;
+        }
     }
-    let same_endorser = |other: &&Fact| {
-        other.key.identifier == fact.key.identifier && other.key.email == fact.key.email
+    let status = |fact: &Fact| {
+        let latest = latest.get(&(fact.key.identifier, &fact.key.email));
+        if fact.withdrawn {
+            Status::Withdrawn
+        } else if latest.is_some_and(|latest| latest.id != fact.id) {
+            Status::Superseded
+        } else if fact.deprecated {
+            Status::Deprecated
+        } else if fact.valid.is_some_and(|valid| valid < now) {
+            Status::Expired
+        } else {
+            Status::Current
+        }
     };
-    let counts = |other: &&Fact| !other.withdrawn || other.deprecated;
-    let latest = facts
-        .iter()
-        .filter(same_endorser)
-        .filter(counts)
-        .max_by_key(|other| (other.key.created, other.deprecated, std::cmp::Reverse(other.id)));
-    if latest.is_some_and(|latest| latest.id != fact.id) {
-        Status::Superseded
-    } else if fact.deprecated {
-        Status::Deprecated
-    } else if fact.valid.is_some_and(|valid| valid < now) {
-        Status::Expired
-    } else {
-        Status::Current
-    }
+    facts.iter().map(status).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Identifier, Sha1};
+    use crate::model::Sha1;
 
     fn fact(email: &str, created: i64, id: u8) -> Fact {
         Fact {

@@ -105,11 +105,13 @@ impl Default for Network {
 pub struct Http {
     /// Where to listen; nowhere when it is empty.
     pub listen: Vec<SocketAddr>,
+    /// Take signed manifests from whoever sends them.
+    pub uploads: bool,
 }
 
 impl Default for Http {
     fn default() -> Http {
-        Http { listen: vec![(Ipv4Addr::LOCALHOST, 8081).into()] }
+        Http { listen: vec![(Ipv4Addr::LOCALHOST, 8081).into()], uploads: true }
     }
 }
 

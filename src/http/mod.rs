@@ -1,12 +1,13 @@
-//! What programs see: HTTP/1.1, read only.
+//! What programs see: HTTP/1.1.
 //!
 //! ```text
 //! GET, HEAD /blobs/sha512/HEX    an image by its SHA-512
 //! GET, HEAD /blobs/sha1/HEX      an image by its SHA-1
+//! /metadata, /endorsers, /tag    the Marketplace: see [`Marketplace`]
 //! ```
 //!
-//! Everything that changes the node is on the control socket. No body of a request is
-//! read. A client is bounded in what it may send, in how long it may take for that, in
+//! Uploads carry their own proof; everything else that changes the node is on the control
+//! socket. A client is bounded in what it may send, in how long it may take for that, in
 //! how long it may take nothing and in how slowly it may take something; all clients
 //! together in [`Limits`].
 
@@ -15,6 +16,7 @@ mod conditions;
 mod connections;
 mod content;
 mod heads;
+mod marketplace;
 mod opened;
 mod pace;
 mod range;
@@ -36,6 +38,7 @@ use tokio::net::TcpListener;
 use crate::blobs::Blobs;
 use crate::node::Serving;
 use connections::Connections;
+pub use marketplace::Marketplace;
 
 /// How much is done for clients at once, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,14 +96,15 @@ impl Drop for Http {
 }
 
 impl Http {
-    /// Listens on these addresses; port 0 takes a free one. Images go out as fast as
-    /// `serving` allows.
+    /// Listens on these addresses; port 0 takes a free one. Without a Marketplace only
+    /// images are answered. They go out as fast as `serving` allows.
     ///
     /// # Errors
     /// When one of them cannot be had; then none is listened on.
     pub async fn start(
         listen: &[SocketAddr],
         blobs: Blobs,
+        marketplace: Option<Marketplace>,
         limits: Limits,
         serving: Serving,
     ) -> Result<Http, HttpError> {
@@ -112,7 +116,7 @@ impl Http {
             addresses.push(listener.local_addr().map_err(failed)?);
             listeners.push(listener);
         }
-        let connections = Connections::new(router(blobs, &limits, serving), limits);
+        let connections = Connections::new(router(blobs, marketplace, &limits, serving), limits);
         for listener in listeners {
             connections.listen(listener);
         }
@@ -132,9 +136,15 @@ impl Http {
 }
 
 /// Everything that is answered.
-fn router(blobs: Blobs, limits: &Limits, serving: Serving) -> Router {
+fn router(
+    blobs: Blobs,
+    marketplace: Option<Marketplace>,
+    limits: &Limits,
+    serving: Serving,
+) -> Router {
+    let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers, serving)
-        .fallback(refusal::no_such_path)
+        .merge(others)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(middleware::from_fn(answered))
 }

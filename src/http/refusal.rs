@@ -10,14 +10,15 @@ pub(super) fn text(status: StatusCode, message: &str) -> Response {
 }
 
 /// There is nothing at this path.
-pub(super) async fn no_such_path() -> Response {
-    let message = "There is nothing here. Images are at /blobs/sha512/HEX and /blobs/sha1/HEX.";
+pub(super) fn no_such_path() -> Response {
+    let message = "There is nothing here. Images are at /blobs/sha512/HEX and /blobs/sha1/HEX, \
+                   entries at /metadata.";
     text(StatusCode::NOT_FOUND, message)
 }
 
 /// Images are only read. What changes a node is on its control socket.
 pub(super) async fn no_such_method() -> Response {
-    let message = "Only GET and HEAD work here.";
+    let message = "Only GET and HEAD work for images.";
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, message);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response

@@ -34,12 +34,13 @@ impl Shop {
     }
 
     fn connections(&self, limits: Limits) -> Connections {
-        Connections::new(router(self.blobs.clone(), &limits, Serving::new(None)), limits)
+        Connections::new(router(self.blobs.clone(), None, &limits, Serving::new(None)), limits)
     }
 
     async fn http(&self, limits: Limits) -> Http {
         let listen = ["127.0.0.1:0".parse().unwrap()];
-        Http::start(&listen, self.blobs.clone(), limits, Serving::new(None)).await.unwrap()
+        let serving = Serving::new(None);
+        Http::start(&listen, self.blobs.clone(), None, limits, serving).await.unwrap()
     }
 
     fn request(&self) -> Vec<u8> {

@@ -26,5 +26,5 @@ pub use proof::{Profile, Signed, Signer, Trust, Verified};
 pub use rdf::BrokenRule;
 pub use sign::{SignError, SigningStyle, deprecate, sign_document};
 pub use signature::BadSignature;
-pub use verify::{Unverified, Verifier, check_schema, parse_unsigned};
+pub use verify::{Unverified, Verifier, check_schema, parse_unsigned, unsigned};
 pub use xml::Malformed;

@@ -104,6 +104,16 @@ pub fn parse_unsigned(octets: &[u8]) -> Result<Manifest, Unverified> {
     Ok(rdf::read(&document)?)
 }
 
+/// What the signature of a document covers, in its canonical form: the document without the
+/// signature. Proves nothing.
+pub fn unsigned(octets: &[u8]) -> Result<String, Unverified> {
+    let text = xml::decode(octets)?;
+    let document = xml::parse(&text)?;
+    let signature = signature::read(&document)?;
+    let (element, form) = (signature.element, signature.document_form);
+    Ok(c14n::document_without(&document, Some(element), form)?)
+}
+
 /// Checks the order and the forms of the StratusLab schema as well.
 pub fn check_schema(octets: &[u8]) -> Result<(), Unverified> {
     let text = xml::decode(octets)?;

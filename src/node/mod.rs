@@ -29,7 +29,7 @@ pub use answer::{
     MembersView, MembershipView, PeerView, PolicyView, StatusView, WhyView,
 };
 pub use call::{Call, Query, StatusFilter};
-pub use catalogue::{Catalogue, CatalogueError};
+pub use catalogue::{Catalogue, CatalogueError, Depth, KeyParts, Listed, Original};
 pub use collect::{Collect, CollectView, CollectedView, KeptReason, KeptView};
 pub use control::{ControlError, ask};
 pub use image::{BadImageName, ImageName};

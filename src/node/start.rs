@@ -130,6 +130,11 @@ impl Node {
         &self.serving
     }
 
+    /// The catalogue of the site.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
     /// Says where HTTP is answered, for the node's status.
     pub fn set_http(&self, addresses: &[SocketAddr]) {
         self.catalogue.live.set_http(addresses.to_vec());

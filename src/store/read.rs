@@ -7,7 +7,7 @@ use super::rows;
 use super::trees::meta;
 use super::{Store, StoreError};
 use crate::membership::Membership;
-use crate::model::{Address, ContentId, EntryKey, Identifier, Peer, Sha256};
+use crate::model::{Address, ContentId, Email, EntryKey, Identifier, Peer, Sha256, Timestamp};
 use crate::wire::{EntryRecord, Fate, RefusalRecord, decode};
 
 /// What became of a document.
@@ -107,6 +107,45 @@ impl Store {
             entries.extend(self.entry_and_document(&id)?);
         }
         Ok(entries)
+    }
+
+    /// The documents under a key, admitted or withdrawn: more than one when its endorser
+    /// says two things at once.
+    pub fn under(&self, key: &EntryKey) -> Result<Vec<ContentId>, StoreError> {
+        self.keys_from(&rows::entry_prefix(key)).map(|row| row.map(|(_, id)| id)).collect()
+    }
+
+    /// The date of the endorser's latest entry of an image, admitted or withdrawn.
+    pub fn latest(
+        &self,
+        identifier: &Identifier,
+        email: &Email,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let prefix = rows::endorser_prefix(identifier, email);
+        let last = self.trees.by_image.scan_prefix(prefix).next_back().transpose()?;
+        let read = |(key, _): (sled::IVec, sled::IVec)| {
+            rows::read_image_row(&key).ok_or_else(|| malformed("by-image:1"))
+        };
+        Ok(last.map(read).transpose()?.map(|(key, _)| key.created))
+    }
+
+    /// The keys of all entries, or of an image's: per image and endorser, oldest first.
+    /// Reads as it goes, and no document.
+    pub fn keys(
+        &self,
+        identifier: Option<&Identifier>,
+    ) -> impl Iterator<Item = Result<(EntryKey, ContentId), StoreError>> + use<> {
+        self.keys_from(&identifier.map(rows::image_prefix).unwrap_or_default())
+    }
+
+    fn keys_from(
+        &self,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<(EntryKey, ContentId), StoreError>> + use<> {
+        self.trees.by_image.scan_prefix(prefix).map(|row| {
+            let (key, _) = row?;
+            rows::read_image_row(&key).ok_or_else(|| malformed("by-image:1"))
+        })
     }
 
     /// Every entry, by endorsement date. Reads as it goes.

@@ -1,18 +1,49 @@
 //! Keys and values as octets.
 
-use crate::model::{ContentId, EntryKey, Identifier, Timestamp};
+use crate::model::{ContentId, Email, EntryKey, Identifier, Sha1, Timestamp};
 
 fn sortable(time: Timestamp) -> [u8; 8] {
     (time.millis() as u64 ^ (1 << 63)).to_be_bytes()
 }
 
+fn from_sortable(octets: [u8; 8]) -> Timestamp {
+    Timestamp::from_millis((u64::from_be_bytes(octets) ^ (1 << 63)) as i64)
+}
+
 /// The key in `by-image:1`.
 pub(super) fn by_image(key: &EntryKey, id: ContentId) -> Vec<u8> {
-    let mut octets = image_prefix(&key.identifier);
-    octets.extend_from_slice(key.email.as_str().as_bytes());
-    octets.push(0);
-    octets.extend_from_slice(&document(key.created, id));
+    let mut octets = entry_prefix(key);
+    octets.extend_from_slice(id.as_bytes());
     octets
+}
+
+/// What every key of an endorser's entries of an image in `by-image:1` begins with.
+pub(super) fn endorser_prefix(identifier: &Identifier, email: &Email) -> Vec<u8> {
+    let mut octets = image_prefix(identifier);
+    octets.extend_from_slice(email.as_str().as_bytes());
+    octets.push(0);
+    octets
+}
+
+/// What every key of documents with the same key in `by-image:1` begins with.
+pub(super) fn entry_prefix(key: &EntryKey) -> Vec<u8> {
+    let mut octets = endorser_prefix(&key.identifier, &key.email);
+    octets.extend_from_slice(&sortable(key.created));
+    octets
+}
+
+/// What a key of `by-image:1` says.
+pub(super) fn read_image_row(octets: &[u8]) -> Option<(EntryKey, ContentId)> {
+    let (sha1, rest) = octets.split_first_chunk::<20>()?;
+    let (rest, id) = rest.split_last_chunk::<32>()?;
+    let (rest, created) = rest.split_last_chunk::<8>()?;
+    let (0, email) = rest.split_last()? else { return None };
+    let key = EntryKey {
+        identifier: Identifier::from_sha1(Sha1::from_bytes(*sha1)),
+        email: std::str::from_utf8(email).ok()?.parse().ok()?,
+        created: from_sortable(*created),
+    };
+    Some((key, ContentId::from_bytes(*id)))
 }
 
 /// What every key of an image in `by-image:1` begins with.
@@ -62,6 +93,21 @@ pub(super) fn read_under_way(octets: &[u8]) -> (&[u8], impl Iterator<Item = &Doc
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_of_an_image_says_its_key() {
+        let key = EntryKey {
+            identifier: Identifier::from_sha1(Sha1::from_bytes([7; 20])),
+            email: "a@b".parse().unwrap(),
+            created: Timestamp::from_seconds(-5),
+        };
+        let id = ContentId::from_bytes([9; 32]);
+        let row = by_image(&key, id);
+        assert_eq!(read_image_row(&row), Some((key, id)));
+        for end in 0..row.len() {
+            assert!(read_image_row(&row[..end]).is_none_or(|(_, other)| other != id));
+        }
+    }
 
     #[test]
     fn rows_sort_by_time_also_before_1970() {

@@ -65,6 +65,36 @@ fn what_is_written_is_read_and_the_indexes_follow() {
 }
 
 #[test]
+fn entries_are_found_by_the_parts_of_their_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let as_key = |write: Write, email: &str, created: i64| match write {
+        Write::Entry(id, record, document) => {
+            let created = Timestamp::from_seconds(created);
+            let key = EntryKey { created, email: email.parse().unwrap(), ..key(1) };
+            Write::Entry(id, EntryRecord { key, ..record }, document)
+        }
+        other => other,
+    };
+    let (twice, later) = (as_key(entry(3), "a@b.org", 1), as_key(entry(4), "a@b.org", 7));
+    let longer = as_key(entry(5), "a@b.org.example", 9);
+    store.write(&[entry(1), entry(2), twice, later, longer]).unwrap();
+    let mut both = [id(1), id(3)];
+    both.sort_unstable();
+    assert_eq!(store.under(&key(1)).unwrap(), both);
+    assert_eq!(store.under(&key(9)).unwrap(), []);
+    let latest = |email: &str| store.latest(&key(1).identifier, &email.parse().unwrap()).unwrap();
+    assert_eq!(latest("a@b.org"), Some(Timestamp::from_seconds(7)));
+    assert_eq!(latest("a@b.org.example"), Some(Timestamp::from_seconds(9)));
+    assert_eq!(latest("a@b.or"), None);
+    let ids = |image: Option<Identifier>| -> Vec<ContentId> {
+        store.keys(image.as_ref()).map(|row| row.unwrap().1).collect()
+    };
+    assert_eq!(ids(Some(key(1).identifier)), [both[0], both[1], id(4), id(5)]);
+    assert_eq!(ids(None).len(), 5);
+}
+
+#[test]
 fn refusals_of_the_same_batch_are_forgotten_too_unless_they_come_later() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use suq::manifest::pki::authority::{Authority, KeyKind};
 use suq::manifest::pki::{Certificate, Password, SigningKey};
+use suq::manifest::{Draft, SigningStyle};
 use suq::model::Timestamp;
 
 const SUQ: &str = env!("CARGO_BIN_EXE_suq");
@@ -61,9 +62,13 @@ pub const PASSWORD: &str = "secret";
 
 impl Endorser {
     pub fn new(folder: &Path) -> Endorser {
-        let now = Timestamp::from(SystemTime::now());
-        let authority = Authority::new("Test CA", now).unwrap();
-        let key = authority.endorser("Jane", Some("jane@example.org"), KeyKind::EcP256, now);
+        Endorser::since(folder, Timestamp::from(SystemTime::now()))
+    }
+
+    /// An endorser whose certificate was made at a time.
+    pub fn since(folder: &Path, made: Timestamp) -> Endorser {
+        let authority = Authority::new("Test CA", made).unwrap();
+        let key = authority.endorser("Jane", Some("jane@example.org"), KeyKind::EcP256, made);
         let p12 = folder.join("jane.p12");
         let key = key.unwrap();
         let octets = key.to_pkcs12(&Password::new(PASSWORD.to_owned())).unwrap();
@@ -79,6 +84,11 @@ impl Endorser {
     /// The endorser's certificate.
     pub fn certificate(&self) -> &Certificate {
         self.key.certificate()
+    }
+
+    /// A signed description, endorsed at a time.
+    pub fn sign(&self, draft: &Draft, created: Timestamp) -> Vec<u8> {
+        draft.sign(&self.key, None, created, SigningStyle::Modern).unwrap().octets().to_vec()
     }
 
     /// A revocation list whose time is over.

@@ -103,6 +103,16 @@ pub(in crate::manifest) fn is_plain(text: &str) -> bool {
     first_illegal(text).is_none()
 }
 
+/// Any text as element content or as an attribute value in double quotes; what XML cannot
+/// hold becomes U+FFFD.
+pub fn escape(text: &str) -> String {
+    let held = |c| if is_character(c) { c } else { char::REPLACEMENT_CHARACTER };
+    match first_illegal(text) {
+        None => escape_text(text).into_owned(),
+        Some(_) => escape_text(&text.chars().map(held).collect::<String>()).into_owned(),
+    }
+}
+
 /// Text as element content or as an attribute value in double quotes.
 pub(in crate::manifest) fn escape_text(text: &str) -> Cow<'_, str> {
     if !contains_octet(text, |byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\r')) {

@@ -3,9 +3,11 @@
 
 mod documents;
 mod judge;
+mod listing;
 mod search;
 
 pub(super) use judge::Allowed;
+pub use listing::{Depth, KeyParts, Listed, Original};
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};

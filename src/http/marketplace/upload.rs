@@ -1,0 +1,172 @@
+//! Uploads: judged, stored and gossiped as what `suq publish` brings.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::time::Instant;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use http_body_util::LengthLimitError;
+use multer::Multipart;
+
+use super::answers::Refused;
+use super::media::Media;
+use super::parameters::Parameters;
+use super::{Asked, BODY_PATIENCE, Marketplace, aside, entry, listing};
+use crate::manifest::{Unverified, parse_unsigned};
+use crate::model::EntryKey;
+use crate::node::{Answer, Call, FailureKind};
+use crate::wire::MAX_DOCUMENT_BYTES;
+
+/// A document, and what a form puts around it.
+const MAX_BODY_BYTES: usize = MAX_DOCUMENT_BYTES + 16 * 1024;
+
+/// Answers a `POST` of `/metadata`.
+pub(super) async fn posted(
+    marketplace: &Marketplace,
+    asked: Asked,
+    body: Body,
+) -> Result<Response, Refused> {
+    let kind = asked.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.unwrap_or_default().to_owned();
+    let name = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // Also of those that are refused below: a client that still sends hears no answer.
+    let body = read(&asked.headers, body).await?;
+    match name.as_str() {
+        "application/x-www-form-urlencoded" => {
+            let parameters = Parameters::read(&body).and(asked.parameters);
+            listing::list(marketplace, Media::Json, &[], &parameters).await
+        }
+        "application/xml" | "application/rdf+xml" => upload(marketplace, &asked, body).await,
+        "multipart/form-data" => {
+            let file = file(&kind, body).await?;
+            upload(marketplace, &asked, file).await
+        }
+        _ => {
+            let message = "a manifest is sent as application/xml, application/rdf+xml or \
+                           multipart/form-data with a file";
+            Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+        }
+    }
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
+    let too_large = || {
+        let message =
+            format!("the body is too large: a manifest has at most {MAX_DOCUMENT_BYTES} bytes");
+        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+    };
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
+        Ok(Ok(octets)) => Ok(octets),
+        Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Refused::bad("the body ended before its time")),
+        Err(_) => {
+            let message = "the body did not come in time";
+            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, message))
+        }
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    error.source().is_some_and(|cause| cause.is::<LengthLimitError>())
+}
+
+/// The first file of a form, as the field has it.
+async fn file(kind: &str, body: Bytes) -> Result<Bytes, Refused> {
+    let bad = |error: multer::Error| Refused::bad(format!("unable to parse metadata: {error}"));
+    let boundary = multer::parse_boundary(kind).map_err(bad)?;
+    let body = stream::once(async { Ok::<_, Infallible>(body) });
+    let mut form = Multipart::new(body, boundary);
+    while let Some(field) = form.next_field().await.map_err(bad)? {
+        if field.file_name().is_some() {
+            return field.bytes().await.map_err(bad);
+        }
+    }
+    Err(Refused::bad("no valid file uploaded"))
+}
+
+async fn upload(
+    marketplace: &Marketplace,
+    asked: &Asked,
+    document: Bytes,
+) -> Result<Response, Refused> {
+    if !marketplace.takes_uploads {
+        return Err(Refused::new(StatusCode::FORBIDDEN, "read-only repository"));
+    }
+    if let Some(client) = asked.client {
+        marketplace.rates.pay(client, Instant::now()).map_err(|wait| {
+            let seconds = HeaderValue::from(wait.as_secs() + 1);
+            let message = "too many uploads from this address: try again later";
+            Refused::new(StatusCode::TOO_MANY_REQUESTS, message).with(header::RETRY_AFTER, seconds)
+        })?;
+    }
+    let document = readable(marketplace, document).await?;
+    match marketplace.node.call(Call::Publish(document)).await {
+        Answer::Published { key, .. } => {
+            let location = location(&asked.headers, &key)?;
+            let head = [(header::LOCATION, location)];
+            Ok((StatusCode::CREATED, head, "metadata entry created").into_response())
+        }
+        Answer::Waiting { key } => {
+            let message =
+                format!("metadata entry accepted: it is judged at its date, {}", key.created);
+            Ok((StatusCode::ACCEPTED, message).into_response())
+        }
+        Answer::Failed(failure) => Err(match failure.kind {
+            FailureKind::NotVerified => invalid(&failure.message),
+            // Which line of its policy refused it is the site's own affair.
+            FailureKind::Refused => {
+                let message = "refused by this site's rules: `suq why` says there which one";
+                Refused::new(StatusCode::FORBIDDEN, message)
+            }
+            _ => {
+                tracing::warn!(%failure, "an upload could not be taken");
+                Refused::busy()
+            }
+        }),
+        _ => Err(Refused::busy()),
+    }
+}
+
+fn invalid(message: &str) -> Refused {
+    Refused::bad(format!("invalid metadata: {message}"))
+}
+
+/// The document, when it can be understood and nothing newer is here. Whether it is signed,
+/// and allowed, is for the node to say.
+async fn readable(marketplace: &Marketplace, document: Bytes) -> Result<String, Refused> {
+    let catalogue = marketplace.catalogue().clone();
+    let check = move || {
+        let unreadable = |what: &str| Refused::bad(format!("unable to parse metadata: {what}"));
+        let manifest = parse_unsigned(&document).map_err(|error| match error {
+            Unverified::Malformed(error) => unreadable(&error.to_string()),
+            Unverified::Rule(error) => invalid(&error.to_string()),
+            Unverified::Signature(error) => invalid(&error.to_string()),
+        })?;
+        let EntryKey { identifier, email, created } = manifest.key();
+        let latest = catalogue.store().latest(&identifier, &email);
+        let latest = latest.map_err(|error| Refused::broken(&error))?;
+        if latest.is_some_and(|latest| latest > created) {
+            return Err(invalid("older than latest entry"));
+        }
+        String::from_utf8(document.into()).map_err(|_| unreadable("it is not UTF-8 text"))
+    };
+    aside(check).await
+}
+
+/// Where the entry is, by the name that the client has for this node.
+fn location(headers: &HeaderMap, key: &EntryKey) -> Result<HeaderValue, Refused> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<Authority>().ok());
+    let base = host.map_or_else(String::new, |host| format!("http://{host}"));
+    let location = format!("{base}{}", entry::path(key));
+    HeaderValue::try_from(location).map_err(|error| Refused::broken(&error))
+}
