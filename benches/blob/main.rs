@@ -2,8 +2,9 @@
 //! checks, against what it could be at best and what people use without suq. Everything
 //! in one run on one machine, medians of five.
 //!
-//! `cargo bench --bench blob`; `SUQ_BENCH_MIB` sets another size. nginx, curl and aria2c
-//! are used where they are installed.
+//! `cargo bench --bench blob`; `SUQ_BENCH_MIB` sets another size, and an argument after
+//! `--` names the part of the rows of suq that alone are wanted. nginx, curl and aria2c are
+//! used where they are installed.
 
 #![allow(missing_docs, unreachable_pub, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
@@ -52,7 +53,12 @@ fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let image = make_image(folder.path(), mib);
     println!("{:44} {:>8} {:>14} {:>10}", "", "MB/s", "CPU s per GB", "peak MiB");
-
+    // Cargo adds options of its own.
+    if let Some(only) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) {
+        fs::create_dir(folder.path().join("www")).unwrap();
+        fs::hard_link(&image.path, folder.path().join("www/image")).unwrap();
+        return by_suq(folder.path(), &image, &only);
+    }
     let stream = medians(image.hashed.bytes, || by_children(|| raw::receive(mib)));
     print_row("(a) bare libp2p stream", &stream, None);
     let floor = medians(image.hashed.bytes, || {
@@ -64,7 +70,7 @@ fn main() {
     let both = Median { rate: 2000.0 / (stream.cpu + floor.cpu), cpu: stream.cpu + floor.cpu };
     print_row("    (a) and (d) together on two cores", &both, None);
     rivals(folder.path(), &image);
-    by_suq(folder.path(), &image);
+    by_suq(folder.path(), &image, "");
 }
 
 fn make_image(folder: &Path, mib: usize) -> Image {
@@ -184,7 +190,7 @@ fn by_torrent(folder: &Path, image: &Image) {
     let _ = fs::remove_dir_all(&leech);
 }
 
-fn by_suq(folder: &Path, image: &Image) {
+fn by_suq(folder: &Path, image: &Image, only: &str) {
     let www = folder.join("www");
     let nginx = rivals::nginx(&www);
     let mut sites = Sites::new(folder, image, nginx);
@@ -199,7 +205,7 @@ fn by_suq(folder: &Path, image: &Image) {
         ),
     ];
     for (name, from) in ways {
-        if sites.prepare(image, &from) {
+        if name.contains(only) && sites.prepare(image, &from) {
             let median = medians(image.hashed.bytes, || sites.get());
             print_row(name, &median, Some(sites.peak()));
         }

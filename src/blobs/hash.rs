@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
-use sha2::Digest;
+use sha2::Digest as _;
 
 use super::PIECE_BYTES;
 use crate::manifest::PieceList;
@@ -22,9 +22,11 @@ pub const CHUNK_BYTES: usize = 1024 * 1024;
 /// Chunks that wait for the slowest thread: up to a piece each, all threads share them.
 const WAITING_CHUNKS: usize = 2;
 
+type Digest = Result<Vec<u8>, ErrorStack>;
+
 /// Computes several checksums of one stream of bytes.
 pub struct Hasher {
-    lanes: Vec<(Algorithm, Lane<Result<Vec<u8>, ErrorStack>>)>,
+    lanes: Vec<(Algorithm, Lane<Digest>)>,
     bytes: u64,
 }
 
@@ -88,7 +90,7 @@ impl Hasher {
     }
 }
 
-fn digest_of(digest: MessageDigest, chunks: Receiver<Bytes>) -> Result<Vec<u8>, ErrorStack> {
+fn digest_of(digest: MessageDigest, chunks: Receiver<Bytes>) -> Digest {
     let mut hasher = openssl::hash::Hasher::new(digest)?;
     for chunk in chunks {
         hasher.update(&chunk)?;

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// What was not used of so long may be used later: who is woken a little late, or sends
+/// while the next bytes could be paid for, loses nothing by it.
+const SAVED: Duration = Duration::from_millis(100);
+
 /// A bound on the bytes of each second; clones share it.
 #[derive(Debug, Clone)]
 pub(in crate::node) struct Rate {
@@ -37,7 +41,8 @@ impl Rate {
         let rate = self.bytes_per_second?;
         let cost = Duration::from_secs_f64(bytes as f64 / rate as f64);
         let mut paid = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *paid = (*paid).max(now) + cost;
+        let earliest = now.checked_sub(SAVED).unwrap_or(now);
+        *paid = (*paid).max(earliest) + cost;
         Some(*paid)
     }
 }
@@ -50,12 +55,12 @@ mod tests {
     fn two_that_share_a_rate_get_half_of_it_each() {
         let rate = Rate::new(Some(1000));
         let (start, other) = (Instant::now() + Duration::from_secs(1), rate.clone());
-        let due = |rate: &Rate, now| rate.due(500, now).unwrap() - start;
+        let due = |rate: &Rate, now| rate.due(500, now).unwrap() + SAVED - start;
         for n in 0..10 {
             assert_eq!(due(&rate, start), Duration::from_millis(1000 * n + 500));
             assert_eq!(due(&other, start), Duration::from_millis(1000 * n + 1000));
         }
-        // What was not used is not saved up.
+        // Of what was not used, no more is saved up.
         let later = start + Duration::from_secs(60);
         assert_eq!(due(&rate, later), Duration::from_millis(60_500));
         assert_eq!(Rate::new(None).due(1 << 40, start), None);
