@@ -95,20 +95,21 @@ impl Get {
         }
         (last, self.process.wait().unwrap().code())
     }
+}
 
-    fn signal(&self, signal: &str) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
+fn signal(pid: u32, signal: &str) {
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
 #[test]
 fn a_transfer_goes_on_without_the_command_and_the_next_one_attaches() {
     let folder = tempfile::tempdir().unwrap();
-    let scene = scene(folder.path(), BYTES, "1 MB");
-    let Scene { athens, identifier, sha512, .. } = &scene;
+    let scene = scene(folder.path(), BYTES, "2 MB");
+    let Scene { orsay, athens, identifier, sha512, .. } = &scene;
     let mut first = Get::start(athens, identifier);
     let started = first.until("started");
+    // Nothing more comes until it is told to go on.
+    signal(orsay.pid(), "-STOP");
     assert_eq!(started["attached"], false);
     assert_eq!(
         (&started["total"], &started["image"]),
@@ -117,9 +118,9 @@ fn a_transfer_goes_on_without_the_command_and_the_next_one_attaches() {
     // By another name it is the same transfer.
     let mut second = Get::start(athens, sha512);
     assert_eq!(second.until("started")["attached"], true);
-    first.signal("-KILL");
+    signal(first.process.id(), "-KILL");
     assert_eq!(first.end().1, None);
-    second.signal("-INT");
+    signal(second.process.id(), "-INT");
     let (left, code) = second.end();
     assert_eq!((&left["event"], &left["exit"], code), (&"left".into(), &130.into(), Some(130)));
     let message = left["message"].as_str().unwrap();
@@ -127,6 +128,7 @@ fn a_transfer_goes_on_without_the_command_and_the_next_one_attaches() {
 
     let mut third = Get::start(athens, identifier);
     assert_eq!(third.until("started")["attached"], true);
+    signal(orsay.pid(), "-CONT");
     let (done, code) = third.end();
     assert_eq!((&done["event"], code), (&"done".into(), Some(0)));
     // One transfer brought every byte: nothing began anew.
@@ -160,7 +162,7 @@ fn a_transfer_that_nobody_waits_for_is_completed_and_its_shares_grow() {
         (&grown["done"], &orsay.peer.as_str().into())
     );
     assert_eq!(grown["total"], BYTES);
-    get.signal("-HUP");
+    signal(get.process.id(), "-HUP");
     get.end();
     wait_for("it comes", || athens.run(&["blob", "list"]).output.contains(identifier));
     assert_eq!(athens.run(&["blob", "verify"]).code, 0);

@@ -16,6 +16,8 @@ mod raw;
 mod rivals;
 mod sites;
 mod torrent;
+#[path = "../../tests/web_server/mod.rs"]
+mod web_server;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -28,6 +30,7 @@ use support::median;
 use suq::blobs::{Hashed, hash_file};
 use suq::model::Algorithm;
 use torrent::Torrent;
+use web_server::{FILES, Nginx, free_port};
 
 const MIB: usize = 1024 * 1024;
 const RUNS: usize = 5;
@@ -53,11 +56,12 @@ fn main() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let image = make_image(folder.path(), mib);
     println!("{:44} {:>8} {:>14} {:>10}", "", "MB/s", "CPU s per GB", "peak MiB");
+    fs::create_dir(folder.path().join("www")).unwrap();
+    fs::hard_link(&image.path, folder.path().join("www/image")).unwrap();
+    let nginx = Nginx::start(folder.path(), FILES, &["PORT"]);
     // Cargo adds options of its own.
     if let Some(only) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) {
-        fs::create_dir(folder.path().join("www")).unwrap();
-        fs::hard_link(&image.path, folder.path().join("www/image")).unwrap();
-        return by_suq(folder.path(), &image, &only);
+        return by_suq(folder.path(), &image, nginx, &only);
     }
     let stream = medians(image.hashed.bytes, || by_children(|| raw::receive(mib)));
     print_row("(a) bare libp2p stream", &stream, None);
@@ -69,8 +73,11 @@ fn main() {
     print_row("(d) four digests on two threads", &floor, None);
     let both = Median { rate: 2000.0 / (stream.cpu + floor.cpu), cpu: stream.cpu + floor.cpu };
     print_row("    (a) and (d) together on two cores", &both, None);
-    rivals(folder.path(), &image);
-    by_suq(folder.path(), &image, "");
+    match &nginx {
+        Some(nginx) => rivals(folder.path(), &image, nginx),
+        None => println!("    nginx is not installed: nothing is fetched from a web server"),
+    }
+    by_suq(folder.path(), &image, nginx, "");
 }
 
 fn make_image(folder: &Path, mib: usize) -> Image {
@@ -129,22 +136,16 @@ fn timed(work: impl FnOnce()) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-fn rivals(folder: &Path, image: &Image) {
+fn rivals(folder: &Path, image: &Image, nginx: &Nginx) {
     let bytes = image.hashed.bytes;
-    let (www, out) = (folder.join("www"), folder.join("out"));
-    fs::create_dir(&www).unwrap();
-    fs::hard_link(&image.path, www.join("image")).unwrap();
-    let Some((nginx, address)) = rivals::nginx(&www) else {
-        println!("    nginx is not installed: nothing is fetched from a web server");
-        return;
-    };
-    let url = format!("{address}/image");
+    let out = folder.join("out");
+    let url = format!("http://{}/image", nginx.address());
     let checksums = &image.hashed.checksums;
     let from_nginx = |fetch: &dyn Fn()| {
         let _ = fs::remove_file(&out);
-        let before = support::cpu_seconds_of(nginx.0.id(), false);
+        let before = support::cpu_seconds_of(nginx.pid(), false);
         let mut cost = by_children(|| timed(fetch));
-        cost.cpu += support::cpu_seconds_of(nginx.0.id(), false) - before;
+        cost.cpu += support::cpu_seconds_of(nginx.pid(), false) - before;
         cost
     };
     if rivals::has("curl") {
@@ -163,7 +164,7 @@ fn rivals(folder: &Path, image: &Image) {
 }
 
 fn by_torrent(folder: &Path, image: &Image) {
-    let ports = [rivals::free_port(), rivals::free_port(), rivals::free_port()];
+    let ports = [free_port(), free_port(), free_port()];
     let torrent = Torrent::of(&image.path, folder, &ports);
     let mut seeders = Vec::new();
     for port in ports {
@@ -190,9 +191,7 @@ fn by_torrent(folder: &Path, image: &Image) {
     let _ = fs::remove_dir_all(&leech);
 }
 
-fn by_suq(folder: &Path, image: &Image, only: &str) {
-    let www = folder.join("www");
-    let nginx = rivals::nginx(&www);
+fn by_suq(folder: &Path, image: &Image, nginx: Option<Nginx>, only: &str) {
     let mut sites = Sites::new(folder, image, nginx);
     let ways = [
         ("suq get from one peer", Providers { peers: 1, url: false, limited: false }),

@@ -1,19 +1,12 @@
 //! What people use without suq: curl or aria2c, and the tools that check.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use suq::model::{Algorithm, Checksums};
 
 use crate::torrent::Torrent;
-
-/// A port that nobody listens on now.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::web_server::free_port;
 
 /// A program that ends with its value.
 pub struct Running(pub Child);
@@ -29,30 +22,6 @@ impl Drop for Running {
 pub fn has(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
-}
-
-/// nginx that serves a folder, if it is installed; and its address.
-pub fn nginx(folder: &Path) -> Option<(Running, String)> {
-    let port = free_port();
-    let text = format!(
-        "daemon off; master_process off; pid {0}/nginx.pid; error_log {0}/error.log; events {{}}
-         http {{ access_log off; sendfile on; default_type application/octet-stream;
-           client_body_temp_path {0}/t1; proxy_temp_path {0}/t2; fastcgi_temp_path {0}/t3;
-           uwsgi_temp_path {0}/t4; scgi_temp_path {0}/t5;
-           server {{ listen 127.0.0.1:{port}; root {0}; }} }}",
-        folder.display()
-    );
-    let configuration = folder.join("nginx.conf");
-    fs::write(&configuration, text).unwrap();
-    let programs = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
-    let program = programs.iter().find(|path| Path::new(path).exists())?;
-    let mut command = Command::new(program);
-    command.arg("-p").arg(folder).arg("-c").arg(configuration).stderr(Stdio::null());
-    let nginx = Running(command.spawn().unwrap());
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    Some((nginx, format!("http://127.0.0.1:{port}")))
 }
 
 /// A command that must succeed; no proxy of this machine's is asked.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use suq::manifest::{Details, Signed};
 
-use crate::rivals::Running;
 use crate::support::{Endorser, Site, cpu_seconds_of};
+use crate::web_server::Nginx;
 use crate::{Cost, Image};
 
 /// Where an image is to come from.
@@ -38,15 +38,15 @@ pub struct Sites {
     /// The site that fetches.
     athens: Site,
     holders: Vec<Site>,
-    /// nginx and the image's address, where it is installed.
-    web: Option<(Running, String)>,
+    /// Where it is installed.
+    nginx: Option<Nginx>,
     manifest: PathBuf,
     identifier: String,
 }
 
 impl Sites {
     /// The sites, with the image at all but the one that fetches.
-    pub fn new(folder: &Path, image: &Image, web: Option<(Running, String)>) -> Sites {
+    pub fn new(folder: &Path, image: &Image, nginx: Option<Nginx>) -> Sites {
         let endorser = Endorser::new();
         let athens = Site::new(folder, "athens", &endorser);
         // nginx is on this machine.
@@ -55,7 +55,7 @@ impl Sites {
             endorser,
             athens,
             holders: Vec::new(),
-            web: web.map(|(nginx, address)| (nginx, format!("{address}/image"))),
+            nginx,
             manifest: folder.join("manifest.xml"),
             identifier: String::new(),
         };
@@ -75,7 +75,7 @@ impl Sites {
     }
 
     fn sign(&self, image: &Image, with_url: bool) -> Signed {
-        let url = self.web.iter().map(|(_, url)| url.clone());
+        let url = self.nginx.iter().map(|nginx| format!("http://{}/image", nginx.address()));
         let details = Details {
             image_type: "base".into(),
             title: Some("an image that is measured".into()),
@@ -87,7 +87,7 @@ impl Sites {
 
     /// Lets these providers be the ones that have the image; false when they cannot be.
     pub fn prepare(&mut self, image: &Image, from: &Providers) -> bool {
-        if from.url && self.web.is_none() {
+        if from.url && self.nginx.is_none() {
             return false;
         }
         self.holders.iter_mut().for_each(Site::stop);
@@ -131,7 +131,7 @@ impl Sites {
 
     /// Of all that take part.
     fn cpu_seconds(&self) -> f64 {
-        let nginx = self.web.iter().map(|(nginx, _)| cpu_seconds_of(nginx.0.id(), false));
+        let nginx = self.nginx.iter().map(|nginx| cpu_seconds_of(nginx.pid(), false));
         let holders = self.holders.iter().filter(|site| site.is_running());
         self.athens.cpu_seconds() + holders.map(Site::cpu_seconds).sum::<f64>() + nginx.sum::<f64>()
     }

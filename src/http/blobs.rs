@@ -38,10 +38,7 @@ struct Shelf {
 /// Answers for blobs, so many at once.
 pub(super) fn routes(blobs: Blobs, answers: usize, serving: Serving) -> Router {
     let shelf = Shelf { blobs, places: Arc::new(Semaphore::new(answers)), serving };
-    Router::new()
-        .route("/blobs/sha512/{hex}", get(by_sha512))
-        .route("/blobs/sha1/{hex}", get(by_sha1))
-        .with_state(shelf)
+    Router::new().route("/blobs/{algorithm}/{hex}", get(by_name)).with_state(shelf)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,35 +47,29 @@ enum Name {
     Sha1(Sha1),
 }
 
-async fn by_sha512(
+/// A path that names no algorithm of ours is nobody's.
+async fn by_name(
     State(shelf): State<Shelf>,
     Extension(client): Extension<Client>,
-    hex: Result<Path<String>, PathRejection>,
+    path: Result<Path<(String, String)>, PathRejection>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    match hex.map(|Path(hex)| hex.parse()) {
-        Ok(Ok(sha512)) => answer((shelf, client), Name::Sha512(sha512), &method, &headers).await,
-        _ => bad_name("SHA-512", 128),
+    let Ok(Path((algorithm, hex))) = path else {
+        return refusal::text(StatusCode::BAD_REQUEST, "The path is not UTF-8 text.");
+    };
+    let (name, what, digits) = match algorithm.as_str() {
+        "sha512" => (hex.parse().ok().map(Name::Sha512), "SHA-512", 128),
+        "sha1" => (hex.parse().ok().map(Name::Sha1), "SHA-1", 40),
+        _ => return refusal::no_such_path(),
+    };
+    match name {
+        Some(name) => answer((shelf, client), name, &method, &headers).await,
+        None => {
+            let message = format!("That is not a {what}: {digits} hexadecimal digits are needed.");
+            refusal::text(StatusCode::BAD_REQUEST, &message)
+        }
     }
-}
-
-async fn by_sha1(
-    State(shelf): State<Shelf>,
-    Extension(client): Extension<Client>,
-    hex: Result<Path<String>, PathRejection>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    match hex.map(|Path(hex)| hex.parse()) {
-        Ok(Ok(sha1)) => answer((shelf, client), Name::Sha1(sha1), &method, &headers).await,
-        _ => bad_name("SHA-1", 40),
-    }
-}
-
-fn bad_name(name: &str, digits: usize) -> Response {
-    let message = format!("That is not a {name}: {digits} hexadecimal digits are needed.");
-    refusal::text(StatusCode::BAD_REQUEST, &message)
 }
 
 async fn answer(

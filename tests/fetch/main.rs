@@ -18,6 +18,8 @@ mod proxied;
 mod redirected;
 mod server;
 mod stopped;
+#[path = "../web_server/mod.rs"]
+mod web_server;
 
 use std::time::Duration;
 

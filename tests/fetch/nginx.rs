@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{IpAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use suq::fetch::{
@@ -14,37 +13,18 @@ use suq::fetch::{
 
 use super::authority::Authority;
 use super::server::{Server, Step};
+use super::web_server::Nginx;
 use super::{all, drain, error, image, settings};
 
 const BYTES: usize = 3_000_000;
 
-struct Nginx {
-    child: Child,
+/// An nginx with an image that it hands out in many ways.
+struct Web {
+    nginx: Nginx,
     folder: tempfile::TempDir,
-    port: u16,
-    tls_port: u16,
 }
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-const CONFIGURATION: &str = r#"
-daemon off;
-master_process off;
-pid FOLDER/nginx.pid;
-error_log FOLDER/error.log;
-events {}
-http {
-    access_log off;
-    client_body_temp_path FOLDER/t1;
-    proxy_temp_path FOLDER/t2;
-    fastcgi_temp_path FOLDER/t3;
-    uwsgi_temp_path FOLDER/t4;
-    scgi_temp_path FOLDER/t5;
-    default_type application/octet-stream;
+const SERVERS: &str = r#"
     server {
         listen 127.0.0.1:PORT;
         root FOLDER/www;
@@ -71,20 +51,10 @@ http {
         location /slow/ { alias FOLDER/www/; limit_rate 50k; }
         location /down { return 302 http://127.0.0.1:PORT/image; }
     }
-}
 "#;
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-impl Nginx {
-    fn start() -> Option<Nginx> {
-        let program = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
-        let Some(program) = program.iter().find(|path| Path::new(path).exists()) else {
-            eprintln!("skipped: nginx is not installed");
-            return None;
-        };
+impl Web {
+    fn start() -> Option<Web> {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("www")).unwrap();
         fs::write(folder.path().join("www/image"), image(BYTES)).unwrap();
@@ -92,38 +62,11 @@ impl Nginx {
         authority.issue("server", 2);
         authority.issue("client", 3);
         authority.grid_folder();
-        // Another program may take a port between finding it and using it.
-        (0..10).find_map(|_| Nginx::run(program, &folder)).map(|(child, port, tls_port)| Nginx {
-            child,
-            folder,
-            port,
-            tls_port,
-        })
-    }
-
-    fn run(program: &str, folder: &tempfile::TempDir) -> Option<(Child, u16, u16)> {
-        let (port, tls_port) = (free_port(), free_port());
-        let configuration = CONFIGURATION
-            .replace("FOLDER", folder.path().to_str().unwrap())
-            .replace("PORT", &port.to_string())
-            .replace("TLS", &tls_port.to_string());
-        let path = folder.path().join("nginx.conf");
-        fs::write(&path, configuration).unwrap();
-        let mut child = Command::new(program)
-            .arg("-c")
-            .arg(&path)
-            .arg("-p")
-            .arg(folder.path())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if child.try_wait().unwrap().is_some() {
-                return None;
-            }
-            std::thread::yield_now();
-        }
-        Some((child, port, tls_port))
+        let Some(nginx) = Nginx::start(folder.path(), SERVERS, &["PORT", "TLS"]) else {
+            eprintln!("skipped: nginx is not installed");
+            return None;
+        };
+        Some(Web { nginx, folder })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -131,11 +74,11 @@ impl Nginx {
     }
 
     fn http(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://127.0.0.1:{}{path}", self.nginx.ports[0])
     }
 
     fn https(&self, path: &str) -> String {
-        format!("https://127.0.0.1:{}{path}", self.tls_port)
+        format!("https://127.0.0.1:{}{path}", self.nginx.ports[1])
     }
 
     fn trusting(&self) -> Settings {
@@ -149,11 +92,6 @@ impl Nginx {
             hosts: vec![host.parse::<Pattern>().unwrap()],
         }
     }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 async fn open(settings: &Settings, url: &str) -> Result<suq::fetch::Source, SourceError> {
@@ -162,38 +100,38 @@ async fn open(settings: &Settings, url: &str) -> Result<suq::fetch::Source, Sour
 
 #[tokio::test]
 async fn ranges_redirects_and_a_changed_file() {
-    let Some(nginx) = Nginx::start() else { return };
+    let Some(web) = Web::start() else { return };
     for path in ["/image", "/old", "/gzip/image"] {
-        let source = open(&settings(), &nginx.http(path)).await.unwrap();
+        let source = open(&settings(), &web.http(path)).await.unwrap();
         assert_eq!(source.access(), Access::Ranges, "{path}");
         let (one, other) =
             tokio::join!(source.read(0..2_000_000), source.read(2_000_000..3_000_000));
         let (one, other) = tokio::join!(all(one.unwrap()), all(other.unwrap()));
         assert!([one, other].concat() == image(BYTES), "{path}");
     }
-    let source = open(&settings(), &nginx.http("/image")).await.unwrap();
-    let mut longer = fs::OpenOptions::new().append(true).open(nginx.path("www/image")).unwrap();
+    let source = open(&settings(), &web.http("/image")).await.unwrap();
+    let mut longer = fs::OpenOptions::new().append(true).open(web.path("www/image")).unwrap();
     longer.write_all(b"more").unwrap();
     let found = error(source.read(0..100).await);
     assert!(matches!(found, SourceError::Changed { .. }), "{found:?}");
-    let found = error(open(&settings(), &nginx.http("/image")).await);
+    let found = error(open(&settings(), &web.http("/image")).await);
     let reason = Reason::Size { found: BYTES as u64 + 4, expected: BYTES as u64 };
     assert_eq!(found.reason(), &reason);
 }
 
 #[tokio::test]
 async fn without_ranges_and_compressed() {
-    let Some(nginx) = Nginx::start() else { return };
-    let source = open(&settings(), &nginx.http("/whole/image")).await.unwrap();
+    let Some(web) = Web::start() else { return };
+    let source = open(&settings(), &web.http("/whole/image")).await.unwrap();
     assert_eq!(source.access(), Access::Sequential);
     assert!(all(source.read_all().await.unwrap()).await == image(BYTES));
 
-    let file = fs::File::create(nginx.path("www/image.gz")).unwrap();
+    let file = fs::File::create(web.path("www/image.gz")).unwrap();
     let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
     packed.write_all(&image(BYTES)).unwrap();
     packed.finish().unwrap();
     for path in ["/image.gz", "/packed/image", "/whole/image.gz"] {
-        let source = open(&settings(), &nginx.http(path)).await.unwrap();
+        let source = open(&settings(), &web.http(path)).await.unwrap();
         assert_eq!(source.format(), Some(Format::Gzip), "{path}");
         assert!(all(source.read_all().await.unwrap()).await == image(BYTES), "{path}");
     }
@@ -201,27 +139,27 @@ async fn without_ranges_and_compressed() {
 
 #[tokio::test]
 async fn refusals() {
-    let Some(nginx) = Nginx::start() else { return };
-    let found = error(open(&settings(), &nginx.http("/missing")).await);
+    let Some(web) = Web::start() else { return };
+    let found = error(open(&settings(), &web.http("/missing")).await);
     assert_eq!(found.reason(), &Reason::Status(404));
-    let found = error(open(&settings(), &nginx.http("/inside")).await);
+    let found = error(open(&settings(), &web.http("/inside")).await);
     assert!(matches!(found.reason(), Reason::ForbiddenAddress { .. }));
-    let found = error(open(&settings(), &nginx.http("/busy")).await);
+    let found = error(open(&settings(), &web.http("/busy")).await);
     assert!(matches!(found, SourceError::Busy { wait, .. } if wait.as_secs() == 9));
 }
 
 #[tokio::test]
 async fn a_server_that_dies_is_an_error_for_now() {
-    let Some(mut nginx) = Nginx::start() else { return };
-    let urls = [nginx.http("/slow/image"), nginx.https("/slow/image")];
+    let Some(mut web) = Web::start() else { return };
+    let urls = [web.http("/slow/image"), web.https("/slow/image")];
     let mut bodies = Vec::new();
     for url in &urls {
-        let source = open(&nginx.trusting(), url).await.unwrap();
+        let source = open(&web.trusting(), url).await.unwrap();
         let mut body = source.read(0..BYTES as u64).await.unwrap();
         assert!(body.next().await.unwrap().is_some());
         bodies.push(body);
     }
-    nginx.kill();
+    web.nginx.kill();
     for mut body in bodies {
         let (found, end) = drain(&mut body).await;
         assert!(found.len() < BYTES);
@@ -235,34 +173,34 @@ async fn a_server_that_dies_is_an_error_for_now() {
 
 #[tokio::test]
 async fn certificates_are_checked() {
-    let Some(nginx) = Nginx::start() else { return };
-    let found = error(open(&settings(), &nginx.https("/image")).await);
+    let Some(web) = Web::start() else { return };
+    let found = error(open(&settings(), &web.https("/image")).await);
     assert!(
         matches!(found, SourceError::Never { reason: Reason::Certificate(_), .. }),
         "{found:?}"
     );
     for trust in ["authority.pem", "certificates", "."] {
         // The last holds files of both endings that are certificates.
-        let settings = Settings { trust: Some(nginx.path(trust)), ..settings() };
-        let source = open(&settings, &nginx.https("/image")).await.unwrap();
+        let settings = Settings { trust: Some(web.path(trust)), ..settings() };
+        let source = open(&settings, &web.https("/image")).await.unwrap();
         assert_eq!(source.access(), Access::Ranges);
         assert!(all(source.read(0..BYTES as u64).await.unwrap()).await == image(BYTES), "{trust}");
     }
-    let source = open(&nginx.trusting(), &nginx.http("/secure")).await.unwrap();
-    assert!(source.host().ends_with(&nginx.tls_port.to_string()));
-    let found = error(open(&nginx.trusting(), &nginx.https("/down")).await);
+    let source = open(&web.trusting(), &web.http("/secure")).await.unwrap();
+    assert!(source.host().ends_with(&web.nginx.ports[1].to_string()));
+    let found = error(open(&web.trusting(), &web.https("/down")).await);
     assert!(matches!(found, SourceError::Never { reason: Reason::Downgrade, .. }), "{found:?}");
 }
 
 #[tokio::test]
 async fn the_name_must_be_the_certificates() {
-    let Some(nginx) = Nginx::start() else { return };
+    let Some(web) = Web::start() else { return };
     let local: IpAddr = [127, 0, 0, 1].into();
     let lookup = Arc::new(move |_| -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
         Box::pin(async move { Ok(vec![local]) })
     });
-    let client = Client::with_lookup(&nginx.trusting(), lookup).unwrap();
-    let url = |name: &str| format!("https://{name}:{}/image", nginx.tls_port);
+    let client = Client::with_lookup(&web.trusting(), lookup).unwrap();
+    let url = |name: &str| format!("https://{name}:{}/image", web.nginx.ports[1]);
     assert!(client.open(&url("grid.test"), BYTES as u64).await.is_ok());
     let found = error(client.open(&url("other.test"), BYTES as u64).await);
     assert!(
@@ -273,11 +211,11 @@ async fn the_name_must_be_the_certificates() {
 
 #[tokio::test]
 async fn a_client_certificate_is_shown_to_the_hosts_it_is_for() {
-    let Some(nginx) = Nginx::start() else { return };
-    let url = nginx.https("/grid/image");
-    let found = error(open(&nginx.trusting(), &url).await);
+    let Some(web) = Web::start() else { return };
+    let url = web.https("/grid/image");
+    let found = error(open(&web.trusting(), &url).await);
     assert_eq!(found.reason(), &Reason::Status(403));
-    let with = |host| Settings { identity: Some(nginx.identity(host)), ..nginx.trusting() };
+    let with = |host| Settings { identity: Some(web.identity(host)), ..web.trusting() };
     let found = error(open(&with("elsewhere.test"), &url).await);
     assert_eq!(found.reason(), &Reason::Status(403));
     let source = open(&with("127.0.0.1"), &url).await.unwrap();
@@ -286,8 +224,8 @@ async fn a_client_certificate_is_shown_to_the_hosts_it_is_for() {
 
 #[tokio::test]
 async fn https_goes_through_a_tunnel() {
-    let Some(nginx) = Nginx::start() else { return };
-    let target = format!("127.0.0.1:{}", nginx.tls_port).parse().unwrap();
+    let Some(web) = Web::start() else { return };
+    let target = format!("127.0.0.1:{}", web.nginx.ports[1]).parse().unwrap();
     let proxy = Server::start(move |_, _| {
         vec![Step::Send(b"HTTP/1.1 200 Connected\r\n\r\n".to_vec()), Step::Tunnel(target)]
     })
@@ -297,7 +235,7 @@ async fn https_goes_through_a_tunnel() {
         https: format!("http://ann:secret@{}", proxy.address),
         no: String::new(),
     };
-    let settings = Settings { proxies, allow: Vec::new(), ..nginx.trusting() };
+    let settings = Settings { proxies, allow: Vec::new(), ..web.trusting() };
     // Only the proxy knows the name.
     let unknown = Arc::new(|_| -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
         Box::pin(async { Err(std::io::Error::other("no such name")) })

@@ -3,10 +3,6 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(unreachable_pub, missing_docs)]
 
-pub mod beside_nginx;
-pub mod nginx;
-pub mod tools;
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;

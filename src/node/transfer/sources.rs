@@ -184,10 +184,13 @@ impl Sources {
             }
         }
         let (incoming, digests) = digests(incoming, self.senders.len()).await?;
+        // Who has lied already needs no more proof.
+        let sender = |sender: &Option<ProviderId>| sender.filter(|id| !self.known[id.0].lied);
         let pieces = (0_u32..).zip(&self.senders).zip(&digests);
-        self.wrong.extend(
-            pieces.filter_map(|((piece, sender), digest)| Some((piece, (*sender)?, *digest))),
-        );
+        let pieces = pieces
+            .filter_map(|((piece, id), digest)| sender(id).map(|sender| (piece, sender, *digest)));
+        let pieces: Vec<_> = pieces.collect();
+        self.wrong.extend(pieces);
         self.choose_trial();
         let list = self.list_of_trial(streams, wanted).await;
         let is_listed = |piece: u32, digest: &Sha256| {

@@ -3,8 +3,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod beside_nginx;
+#[path = "../http/mod.rs"]
 mod http;
+#[path = "../site/mod.rs"]
 mod site;
+mod tools;
+#[path = "../web_server/mod.rs"]
+mod web_server;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -170,7 +176,8 @@ fn what_is_not_there_and_what_is_not_allowed() {
         ("GET", format!("/blobs/sha512/{}", &none[..127]), 400, "128 hexadecimal digits"),
         ("GET", format!("/blobs/sha512/{}g", &none[..127]), 400, "128 hexadecimal digits"),
         ("GET", format!("/blobs/sha1/{none}"), 400, "40 hexadecimal digits"),
-        ("GET", "/blobs/sha1/%ff".to_owned(), 400, "40 hexadecimal digits"),
+        ("GET", "/blobs/sha1/%ff".to_owned(), 400, "not UTF-8 text"),
+        ("GET", format!("/blobs/sha384/{none}"), 404, "/blobs/sha512/HEX"),
         ("GET", "/blobs/sha512/".to_owned(), 404, "/blobs/sha512/HEX"),
         ("GET", "/".to_owned(), 404, "/blobs/sha512/HEX"),
         ("POST", own.clone(), 405, "GET and HEAD"),

@@ -1,11 +1,11 @@
 //! What our server answers beside what nginx answers to the same requests for the same
 //! file. Where the two differ, the reason stands here.
 
-use std::fs;
+use std::fs::{self, File};
 
-use super::nginx::Nginx;
-use super::{Response, Shop, exchange};
+use crate::http::{Response, Shop, exchange};
 use crate::site::skip;
+use crate::web_server::{FILES, Nginx};
 
 const BYTES: usize = 300_000;
 const PAST: &str = "Tue, 15 Nov 1994 12:45:26 GMT";
@@ -235,11 +235,16 @@ fn compare(servers: [&Server; 2], method: &str, request: &str) -> Option<String>
 fn the_same_requests_get_the_same_answers() {
     let shop = Shop::new(BYTES);
     let modified = fs::metadata(shop.stored()).unwrap().modified().unwrap();
-    let Some(nginx) = Nginx::start(&shop.image, modified) else {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("www")).unwrap();
+    let copy = folder.path().join("www/image");
+    fs::write(&copy, &shop.image).unwrap();
+    File::open(copy).unwrap().set_modified(modified).unwrap();
+    let Some(nginx) = Nginx::start(folder.path(), FILES, &["PORT"]) else {
         return skip("nginx is not installed");
     };
     let ours = Server::new(&shop.address, &shop.path());
-    let theirs = Server::new(&nginx.address, "/image");
+    let theirs = Server::new(&nginx.address(), "/image");
     let servers = [&ours, &theirs];
     let mut wrong = Vec::new();
     for request in REQUESTS {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use super::Shop;
+use crate::http::Shop;
 use crate::site::skip;
 
 const BYTES: usize = 9_000_001;
