@@ -12,5 +12,6 @@ pub mod model;
 pub mod net;
 pub mod node;
 pub mod policy;
+pub mod search;
 pub mod store;
 pub mod wire;

@@ -3,8 +3,10 @@
 use clap::Args;
 
 use super::{Common, Exit, ask, output};
+use crate::engine::timeline::Status;
 use crate::manifest::Manifest;
-use crate::node::{Answer, Call, EntryView, ImageName};
+use crate::model::{Email, Identifier, Timestamp};
+use crate::node::{Answer, Call, EntryRow, EntryView, ImageName};
 
 /// Show an image: its current entries, or the latest ones when none is current.
 #[derive(Debug, Args)]
@@ -55,38 +57,59 @@ pub(super) fn print_list(common: &Common, answer: Answer) -> Result<(), Exit> {
     if common.json {
         return output::json(&entries);
     }
-    if entries.is_empty() {
-        output::note("nothing found");
-        return Ok(());
-    }
-    let rows: Vec<[String; 6]> = entries
-        .iter()
-        .map(|entry| {
-            let endorsement = &entry.manifest.endorsement;
-            [
-                entry.manifest.identifier.to_string(),
-                entry.status.word().to_owned(),
-                system(&entry.manifest),
-                endorsement.email.to_string(),
-                endorsement.created.to_string(),
-                title(&entry.manifest),
-            ]
-        })
-        .collect();
-    output::table(["IDENTIFIER", "STATUS", "SYSTEM", "ENDORSER", "ENDORSED", "TITLE"], &rows);
+    let row = |entry: EntryView| {
+        let details = entry.manifest.details;
+        let endorsement = entry.manifest.endorsement;
+        let system = [details.os, details.os_version, details.os_arch];
+        let title = details.title.or(details.description);
+        let endorsed = (endorsement.email, endorsement.created);
+        line((entry.manifest.identifier, entry.status), system, endorsed, title)
+    };
+    print_lines(&entries.into_iter().map(row).collect::<Vec<_>>());
     Ok(())
 }
 
-fn title(manifest: &Manifest) -> String {
-    let details = &manifest.details;
-    let text = details.title.as_deref().or(details.description.as_deref()).unwrap_or("");
-    text.chars().take(60).collect()
+/// What a search found, as a table.
+pub(super) fn print_rows(entries: &[EntryRow]) {
+    let row = |entry: &EntryRow| {
+        let entry = entry.clone();
+        let system = [entry.os, entry.os_version, entry.os_arch];
+        let title = entry.title.or(entry.description);
+        line((entry.identifier, entry.status), system, (entry.endorser, entry.endorsed), title)
+    };
+    print_lines(&entries.iter().map(row).collect::<Vec<_>>());
+}
+
+fn print_lines(lines: &[[String; 6]]) {
+    if lines.is_empty() {
+        return output::note("nothing found");
+    }
+    output::table(["IDENTIFIER", "STATUS", "SYSTEM", "ENDORSER", "ENDORSED", "TITLE"], lines);
+}
+
+fn line(
+    (identifier, status): (Identifier, Status),
+    system: [Option<String>; 3],
+    (endorser, endorsed): (Email, Timestamp),
+    title: Option<String>,
+) -> [String; 6] {
+    [
+        identifier.to_string(),
+        status.word().to_owned(),
+        joined(system.iter()),
+        endorser.to_string(),
+        endorsed.to_string(),
+        title.unwrap_or_default().chars().take(60).collect(),
+    ]
+}
+
+fn joined<'a>(parts: impl Iterator<Item = &'a Option<String>>) -> String {
+    parts.flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn system(manifest: &Manifest) -> String {
     let details = &manifest.details;
-    let parts = [&details.os, &details.os_version, &details.os_arch];
-    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    joined([&details.os, &details.os_version, &details.os_arch].into_iter())
 }
 
 fn print_entry(entry: &EntryView) {

@@ -2,9 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Common, Exit, ask, query};
+use super::{Common, Exit, ask, output, query};
 use crate::model::Email;
-use crate::node::{Call, Query, StatusFilter};
+use crate::node::{Answer, Call, Query, StatusFilter};
 
 /// Find images by words and filters.
 #[derive(Debug, Args)]
@@ -12,9 +12,14 @@ use crate::node::{Call, Query, StatusFilter};
 Examples:
   suq search
   suq search debian geant4
-  suq search --os CentOS --arch x86_64 --status all")]
+  suq search --os CentOS --arch x86_64 --status all
+  suq search debian --json | jq '.counts.arch'
+
+A word also finds words that begin with it. Those entries come first in whose title or
+tag the words are, then those with the newest endorsement.")]
 pub(crate) struct Search {
-    /// Words that must all occur in title, description, system, tag, endorser or identifier
+    /// Words that must all occur, or begin a word, in title, description, system, tag,
+    /// endorser or identifier
     words: Vec<String>,
     /// Operating system
     #[arg(long)]
@@ -37,6 +42,12 @@ pub(crate) struct Search {
     /// Which entries
     #[arg(long, value_enum, default_value_t = Wanted::Current)]
     status: Wanted,
+    /// Entries to show
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    /// Go on where a list ended: it says with what
+    #[arg(long, value_name = "PLACE")]
+    after: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -47,6 +58,10 @@ enum Wanted {
     Deprecated,
     /// Latest entries that have expired
     Expired,
+    /// Entries that a newer one of the same endorser replaces
+    Superseded,
+    /// Entries that this site's rules no longer allow
+    Withdrawn,
     /// Every entry
     All,
 }
@@ -57,10 +72,26 @@ impl Search {
             Wanted::Current => StatusFilter::Current,
             Wanted::Deprecated => StatusFilter::Deprecated,
             Wanted::Expired => StatusFilter::Expired,
+            Wanted::Superseded => StatusFilter::Superseded,
+            Wanted::Withdrawn => StatusFilter::Withdrawn,
             Wanted::All => StatusFilter::All,
         };
-        let Search { words, os, os_version, arch, kind, endorser, tag, .. } = self;
-        let query = Query { words, os, os_version, arch, kind, endorser, tag, status };
-        query::print_list(common, ask::simple(common, &Call::Search(query))?)
+        let Search { words, os, os_version, arch, kind, endorser, tag, after, .. } = self;
+        let limit = Some(usize::from(self.limit));
+        let query =
+            Query { words, os, os_version, arch, kind, endorser, tag, status, after, limit };
+        let found = match ask::simple(common, &Call::Search(query))? {
+            Answer::Found(found) => found,
+            other => return Err(ask::unexpected(&other)),
+        };
+        if common.json {
+            return output::json(&found);
+        }
+        query::print_rows(&found.entries);
+        if let Some(next) = found.next {
+            let (shown, total) = (found.entries.len(), found.total);
+            output::note(&format!("{shown} of {total}; go on with --after {next}"));
+        }
+        Ok(())
     }
 }

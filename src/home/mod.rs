@@ -8,6 +8,7 @@
 //! peers.toml       peers that are let in or kept out
 //! trust/           certificate authorities
 //! db/              the store
+//! search-1/        the search index; it is made again when it is missing
 //! blobs/           images
 //! control.sock     where commands reach the running node
 //! lock             held by the running node
@@ -216,6 +217,11 @@ impl Home {
     /// The store.
     pub fn store_path(&self) -> PathBuf {
         self.root.join("db")
+    }
+
+    /// The search index. Its version is a part of the name: another one is made anew.
+    pub fn search_path(&self) -> PathBuf {
+        self.root.join("search-1")
     }
 
     /// The images.

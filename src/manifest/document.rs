@@ -45,6 +45,17 @@ impl Manifest {
     }
 }
 
+/// A document without its byte order mark and XML declaration, so that it can be a part of
+/// another.
+pub fn without_declaration(document: &[u8]) -> &[u8] {
+    let document = document.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(document);
+    if !document.starts_with(b"<?xml ") {
+        return document;
+    }
+    let end = document.windows(2).position(|two| two == b"?>");
+    end.map_or(document, |end| &document[end + 2..])
+}
+
 /// `slreq:endorsement`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endorsement {
@@ -139,4 +150,21 @@ pub struct PieceList {
     pub piece_bytes: u32,
     /// SHA-256 over the concatenated SHA-256 digests of the pieces.
     pub digest: Sha256,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_declaration;
+
+    #[test]
+    fn only_the_declaration_is_left_out() {
+        for (document, rest) in [
+            ("<?xml version=\"1.0\"?>\n<a/>", "\n<a/>"),
+            ("\u{FEFF}<?xml version='1.0'?><a/>", "<a/>"),
+            ("<?xml-stylesheet href='x'?><a/>", "<?xml-stylesheet href='x'?><a/>"),
+            ("<a>?></a>", "<a>?></a>"),
+        ] {
+            assert_eq!(without_declaration(document.as_bytes()), rest.as_bytes());
+        }
+    }
 }

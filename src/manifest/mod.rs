@@ -20,7 +20,7 @@ pub mod xml;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Details, Endorsement, Extension, Manifest, PieceList};
+pub use document::{Details, Endorsement, Extension, Manifest, PieceList, without_declaration};
 pub use draft::{Draft, IllegalText};
 pub use proof::{Profile, Signed, Signer, Trust, Verified};
 pub use rdf::BrokenRule;

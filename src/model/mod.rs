@@ -2,6 +2,7 @@
 
 mod address;
 mod amount;
+mod change;
 mod content_id;
 mod digest;
 mod email;
@@ -14,6 +15,7 @@ mod time;
 
 pub use address::{Address, BadAddress, Reachable};
 pub use amount::{BadAmount, Size, Span, none_or};
+pub use change::ChangeNumber;
 pub use content_id::ContentId;
 pub use digest::{Algorithm, BadDigest, Checksum, Checksums, Sha1, Sha256, Sha512};
 pub use email::{BadEmail, Email};

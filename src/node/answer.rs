@@ -1,5 +1,6 @@
 //! What a node answers: the shapes of `--json`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::engine::timeline::Status;
 use crate::engine::{Stats, SyncReport};
 use crate::manifest::{Manifest, Signer};
 use crate::model::{
-    Address, ContentId, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp,
+    Address, ContentId, Email, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp,
 };
 use crate::policy::{Step, Verdict};
 
@@ -57,6 +58,8 @@ pub enum Answer {
     Got(ImageView),
     /// Entries.
     Entries(Vec<EntryView>),
+    /// What a search found.
+    Found(FoundView),
     /// Every rule.
     Why(WhyView),
     /// The policy.
@@ -225,6 +228,74 @@ pub struct EntryView {
     pub equivocation: bool,
     /// True when the image's blob is in this store.
     pub blob_here: bool,
+}
+
+/// A page of what a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundView {
+    /// How many entries there are in all.
+    pub total: u64,
+    /// This page of them: those whose words fit best first, then the newest endorsement.
+    pub entries: Vec<EntryRow>,
+    /// Where the next page begins; none when this is the last.
+    pub next: Option<String>,
+    /// How many of all of them have each value, the most frequent first, under the name of
+    /// the filter: os, arch, kind, endorser.
+    pub counts: BTreeMap<String, Vec<CountView>>,
+}
+
+/// How many entries have a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountView {
+    /// The value.
+    pub value: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// An entry in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRow {
+    /// The image.
+    pub identifier: Identifier,
+    /// The endorser's address.
+    pub endorser: Email,
+    /// When it was endorsed.
+    pub endorsed: Timestamp,
+    /// The document.
+    pub content_id: ContentId,
+    /// Where it stands in its endorser's timeline.
+    pub status: Status,
+    /// True when the image's blob is in this store.
+    pub blob_here: bool,
+    /// `dcterms:title`.
+    pub title: Option<String>,
+    /// `dcterms:description`.
+    pub description: Option<String>,
+    /// `dcterms:alternative`.
+    pub tag: Option<String>,
+    /// `slterms:os`.
+    pub os: Option<String>,
+    /// `slterms:os-version`.
+    pub os_version: Option<String>,
+    /// `slterms:os-arch`.
+    pub os_arch: Option<String>,
+    /// `slterms:kind`: machine or disk.
+    pub kind: Option<String>,
+    /// `dcterms:format`: raw or qcow2.
+    pub format: Option<String>,
+    /// Size of the uncompressed image in bytes.
+    pub bytes: u64,
+    /// The SHA-512 of the image, when the manifest has one.
+    pub sha512: Option<Sha512>,
+    /// Not to be used after this.
+    pub valid: Option<Timestamp>,
+    /// Why the image must not be used any more.
+    pub deprecated: Option<String>,
+    /// Where the image is said to be.
+    pub locations: Vec<String>,
+    /// When this node first saw the entry.
+    pub first_seen: Timestamp,
 }
 
 /// An image that is in the store.

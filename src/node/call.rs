@@ -86,7 +86,7 @@ pub enum Call {
 /// What to search for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
-    /// Each must occur in title, description, system, tag, endorser or identifier.
+    /// Each must occur, or begin a word, in title, description, system, tag, endorser or identifier.
     pub words: Vec<String>,
     /// `slterms:os`.
     pub os: Option<String>,
@@ -101,7 +101,14 @@ pub struct Query {
     /// `dcterms:alternative`.
     pub tag: Option<String>,
     /// Which entries.
+    #[serde(default)]
     pub status: StatusFilter,
+    /// Where the page begins: what the page before gave as `next`.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// Entries of a page.
+    #[serde(default)]
+    pub limit: Option<usize>,
 }
 
 /// Which entries a query wants.
@@ -115,18 +122,24 @@ pub enum StatusFilter {
     Deprecated,
     /// Latest entries that have expired.
     Expired,
+    /// Entries that a newer one of the same endorser replaces.
+    Superseded,
+    /// Entries that this site's rules no longer allow.
+    Withdrawn,
     /// Every entry.
     All,
 }
 
 impl StatusFilter {
-    /// True when an entry of this status is wanted.
-    pub fn wants(self, status: Status) -> bool {
+    /// The status that is wanted; none for all.
+    pub const fn status(self) -> Option<Status> {
         match self {
-            StatusFilter::Current => status == Status::Current,
-            StatusFilter::Deprecated => status == Status::Deprecated,
-            StatusFilter::Expired => status == Status::Expired,
-            StatusFilter::All => true,
+            StatusFilter::Current => Some(Status::Current),
+            StatusFilter::Deprecated => Some(Status::Deprecated),
+            StatusFilter::Expired => Some(Status::Expired),
+            StatusFilter::Superseded => Some(Status::Superseded),
+            StatusFilter::Withdrawn => Some(Status::Withdrawn),
+            StatusFilter::All => None,
         }
     }
 }

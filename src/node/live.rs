@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::ImageName;
 use super::mirror::{MirrorView, News};
 use crate::engine::{Provider, Share, Wanted};
-use crate::model::{Identifier, Peer, Sha512, Timestamp};
+use crate::model::{ChangeNumber, Identifier, Peer, Sha512, Timestamp};
 
 /// How far a transfer is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +36,12 @@ pub struct ProviderFailure {
 
 /// State that the run loop and its jobs share with whoever asks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Live(Arc<Mutex<State>>, News);
+pub(super) struct Live {
+    state: Arc<Mutex<State>>,
+    news: News,
+    /// The last change of the catalogue that is durable.
+    changed: watch::Sender<ChangeNumber>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -111,11 +117,21 @@ impl Live {
 
     /// Where the mirror hears what changed.
     pub(super) fn news(&self) -> &News {
-        &self.1
+        &self.news
+    }
+
+    /// Tells whoever follows the catalogue.
+    pub(super) fn set_changed(&self, last: ChangeNumber) {
+        self.changed.send_if_modified(|known| std::mem::replace(known, last) != last);
+    }
+
+    /// Hears of changes of the catalogue.
+    pub(super) fn changed(&self) -> watch::Receiver<ChangeNumber> {
+        self.changed.subscribe()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // Nothing panics while it is held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

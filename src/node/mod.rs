@@ -25,11 +25,12 @@ mod verifiers;
 mod writer;
 
 pub use answer::{
-    Answer, EntryView, Failure, FailureKind, ImageView, InviteView, JudgedEntry, MemberView,
-    MembersView, MembershipView, PeerView, PolicyView, StatusView, WhyView,
+    Answer, CountView, EntryRow, EntryView, Failure, FailureKind, FoundView, ImageView, InviteView,
+    JudgedEntry, MemberView, MembersView, MembershipView, PeerView, PolicyView, StatusView,
+    WhyView,
 };
 pub use call::{Call, Query, StatusFilter};
-pub use catalogue::{Catalogue, CatalogueError, Depth, KeyParts, Listed, Original};
+pub use catalogue::{Catalogue, CatalogueError, Original};
 pub use collect::{Collect, CollectView, CollectedView, KeptReason, KeptView};
 pub use control::{ControlError, ask};
 pub use image::{BadImageName, ImageName};

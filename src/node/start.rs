@@ -98,6 +98,7 @@ impl Node {
         let socket = control::listen(home, node.clone())?;
         let blobs = catalogue.blobs().clone();
         let mirror = Mirroring::new(node.clone(), catalogue.clone());
+        let indexing = catalogue.clone().keep_indexed();
         let run_loop =
             RunLoop::new(engine, catalogue, home.clone(), federation, (net, fetching), identity);
         let done = run_loop.jobs.done.clone();
@@ -106,9 +107,11 @@ impl Node {
         let task = tokio::spawn(async move {
             let care = tokio::spawn(care.run());
             let mirror = tokio::spawn(mirror.run());
+            let indexing = tokio::spawn(indexing);
             run_loop.run(asked, events).await;
             care.abort();
             mirror.abort();
+            indexing.abort();
             drop(socket);
             drop(lock);
         });

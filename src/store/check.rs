@@ -56,6 +56,10 @@ impl Store {
             let fault = "the index by-image:1 differs from the entries: run `suq store rebuild`";
             report.faults.push(fault.to_owned());
         }
+        if !self.unnoted()?.is_empty() {
+            let fault = "entries are missing in change:1: run `suq store rebuild`";
+            report.faults.push(fault.to_owned());
+        }
         Ok(report)
     }
 
@@ -68,9 +72,13 @@ impl Store {
             for key in index {
                 trees.by_image.insert(key, &[])?;
             }
+            for id in self.unnoted()? {
+                self.note_change(id)?;
+            }
             trees.meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
             Ok::<(), StoreError>(())
-        })
+        })?;
+        self.show_changes()
     }
 
     /// The rows of the index, from every record that can be read.

@@ -3,6 +3,7 @@
 //! Architecture invariant: the only place that names sled. The trees of
 //! documents and entries are the only truth; the index can be made again from them.
 
+mod changes;
 mod check;
 mod durability;
 mod error;
@@ -22,7 +23,8 @@ pub use write::Write;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use durability::Durability;
 use trees::Trees;
@@ -33,6 +35,8 @@ pub struct Store {
     db: sled::Db,
     trees: Trees,
     durability: Durability,
+    /// The last change that is durable.
+    shown: Arc<AtomicU64>,
 }
 
 /// sled's page cache, in bytes: an idle node stays small, and the catalogue of
@@ -89,8 +93,12 @@ impl Store {
         }
         let trees = Trees::open(&db).map_err(|error| OpenError::of(error, folder))?;
         let durability = Durability::open(folder, &trees)?;
-        let store = Store { db, trees, durability };
-        store.finish_interrupted().map_err(|error| OpenError::Damaged {
+        let store = Store { db, trees, durability, shown: Arc::default() };
+        let finished = store
+            .finish_interrupted()
+            .and_then(|()| store.note_unnoted_when_none_is())
+            .and_then(|()| store.show_changes());
+        finished.map_err(|error| OpenError::Damaged {
             folder: folder.to_owned(),
             what: format!("the last write cannot be finished: {error}"),
         })?;

@@ -138,6 +138,16 @@ impl Store {
         self.keys_from(&identifier.map(rows::image_prefix).unwrap_or_default())
     }
 
+    /// The keys of an endorser's entries of an image, oldest first. Reads as it goes, and no
+    /// document.
+    pub fn keys_of(
+        &self,
+        identifier: &Identifier,
+        email: &Email,
+    ) -> impl Iterator<Item = Result<(EntryKey, ContentId), StoreError>> + use<> {
+        self.keys_from(&rows::endorser_prefix(identifier, email))
+    }
+
     fn keys_from(
         &self,
         prefix: &[u8],

@@ -1,9 +1,10 @@
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{ContentId, EntryKey, Identifier, Sha1, Sha256, Timestamp};
+use crate::model::{ChangeNumber, ContentId, EntryKey, Identifier, Sha1, Sha256, Timestamp};
 use crate::wire::{EntryRecord, Fate, RefusalRecord};
 
 const RULES: Sha256 = Sha256::from_bytes([1; 32]);
@@ -61,6 +62,41 @@ fn what_is_written_is_read_and_the_indexes_follow() {
     assert_eq!(store.entry(&id(1)).unwrap().unwrap().fate, fate);
     assert_eq!(store.refusal(&id(3)).unwrap(), None);
     assert_eq!(store.known().unwrap().len(), 2);
+    assert_eq!(store.check(|_| Ok(())).unwrap().faults, Vec::<String>::new());
+}
+
+fn changes(store: &Store, after: u64) -> Vec<(u64, ContentId)> {
+    let changes = store.changes(ChangeNumber::new(after));
+    changes.map(|change| change.map(|(number, id)| (number.get(), id)).unwrap()).collect()
+}
+
+#[test]
+fn who_follows_hears_of_every_entry_and_fate_once_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(changes(&store, 0), []);
+    store.write(&[entry(1), refusal(3), entry(2)]).unwrap();
+    let fate = Fate::Withdrawn { rule: "r".into(), reason: "s".into() };
+    store.write(&[Write::Fate(id(1), fate.clone(), RULES)]).unwrap();
+    let all = [(1, id(1)), (2, id(2)), (3, id(1))];
+    assert_eq!(changes(&store, 0), all);
+    assert_eq!(changes(&store, 2), all[2..]);
+    assert_eq!(changes(&store, 3), []);
+    drop(store);
+
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(changes(&store, 0), all);
+    // As it was before changes were noted.
+    store.trees.change.clear().unwrap();
+    assert_eq!(store.check(|_| Ok(())).unwrap().faults.len(), 1);
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    let again: BTreeSet<ContentId> = changes(&store, 0).into_iter().map(|(_, id)| id).collect();
+    assert_eq!(again, BTreeSet::from([id(1), id(2)]));
+    // One that is missing comes back by a rebuild.
+    store.trees.change.remove(1u64.to_be_bytes()).unwrap();
+    store.rebuild().unwrap();
+    assert_eq!(changes(&store, 2).len(), 1);
     assert_eq!(store.check(|_| Ok(())).unwrap().faults, Vec::<String>::new());
 }
 

@@ -6,6 +6,7 @@
 //! | `entry:3` | content id (32) | `EntryRecord`, CBOR: what this site says of it |
 //! | `refusal:1` | content id (32) | `RefusalRecord`, CBOR |
 //! | `by-image:1` | SHA-1 (20), email, 0, then a key of `document:1` | nothing |
+//! | `change:1` | number of the change (8) | content id (32) of the entry that is new or has a new fate |
 //! | `peer:1` | Ed25519 key (32) | list of addresses, CBOR |
 //! | `member:1` | member's key (32), issuer's key (32) | `Membership`, CBOR |
 //! | `meta:1` | name | see [`meta`] |
@@ -31,23 +32,33 @@ pub(super) struct Trees {
     pub(super) entry: sled::Tree,
     pub(super) refusal: sled::Tree,
     pub(super) by_image: sled::Tree,
+    pub(super) change: sled::Tree,
     pub(super) peer: sled::Tree,
     pub(super) member: sled::Tree,
     pub(super) meta: sled::Tree,
 }
 
 /// The name of every tree, with the version of its layout.
-const NAMES: [&str; 7] =
-    ["document:1", "entry:3", "refusal:1", "by-image:1", "peer:1", "member:1", "meta:1"];
+const NAMES: [&str; 8] = [
+    "document:1",
+    "entry:3",
+    "refusal:1",
+    "by-image:1",
+    "change:1",
+    "peer:1",
+    "member:1",
+    "meta:1",
+];
 
 impl Trees {
     pub(super) fn open(db: &sled::Db) -> sled::Result<Trees> {
-        let [document, entry, refusal, by_image, peer, member, meta] = NAMES;
+        let [document, entry, refusal, by_image, change, peer, member, meta] = NAMES;
         Ok(Trees {
             document: db.open_tree(document)?,
             entry: db.open_tree(entry)?,
             refusal: db.open_tree(refusal)?,
             by_image: db.open_tree(by_image)?,
+            change: db.open_tree(change)?,
             peer: db.open_tree(peer)?,
             member: db.open_tree(member)?,
             meta: db.open_tree(meta)?,

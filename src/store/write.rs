@@ -70,8 +70,9 @@ impl Store {
             }
             // The last: a log that lost its end has lost this.
             meta.insert(meta::GENERATION, &generation.to_be_bytes())?;
-            Ok(())
-        })
+            Ok::<(), StoreError>(())
+        })?;
+        self.show_changes()
     }
 
     /// Finishes a batch that a crash, or the disk, has interrupted.
@@ -114,6 +115,8 @@ impl Store {
             }
             Write::Fate(id, fate, rules) => {
                 if let Some(record) = self.entry(id)? {
+                    // First: what is judged anew after a crash is noted again.
+                    self.note_change(*id)?;
                     let record = EntryRecord { fate: fate.clone(), rules: *rules, ..record };
                     trees.entry.insert(id.as_bytes(), encode(&record))?;
                 }
@@ -160,6 +163,7 @@ impl Store {
         let trees = &self.trees;
         trees.entry.insert(id.as_bytes(), encode(record))?;
         trees.by_image.insert(rows::by_image(&record.key, id), &[])?;
+        self.note_change(id)?;
         trees.refusal.remove(id.as_bytes())?;
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::blobs::{Hashed, export};
 use crate::engine::timeline::Status;
 use crate::manifest::Signed;
 use crate::model::{Algorithm, ContentId, Sha256, Timestamp};
-use crate::node::{Answer, Call, ImageName, JudgedEntry, Query, StatusFilter};
+use crate::node::{Answer, Call, ImageName, JudgedEntry};
 use crate::wire::{PieceDigests, Ticket};
 
 pub(super) fn tell(stage: &mut Stage, teller: &mut Teller) -> Result<(), Exit> {
@@ -75,10 +75,9 @@ fn publish_document(site: &Site, signed: &Signed) -> Result<ContentId, Exit> {
 
 /// The documents in a site's catalogue.
 fn catalogue(site: &Site) -> Result<BTreeSet<ContentId>, Exit> {
-    let query = Query { status: StatusFilter::All, ..Query::default() };
-    match site.call(&Call::Search(query))? {
-        Answer::Entries(entries) => Ok(entries.iter().map(|entry| entry.content_id).collect()),
-        other => Err(Exit::failed(format!("not searched: {other:?}"))),
+    match site.call(&Call::Documents { since: None, images: Vec::new() })? {
+        Answer::Ids(ids) => Ok(ids.into_iter().collect()),
+        other => Err(Exit::failed(format!("not listed: {other:?}"))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::answers::Refused;
 use super::parameters::Parameters;
-use crate::manifest::Manifest;
+use crate::search::Summary;
 
 /// Cells of a row.
 pub(super) const COLUMNS: usize = 11;
@@ -39,20 +39,19 @@ pub(super) const NAMES: [&str; 6] =
 pub(super) type Cells = [Option<String>; COLUMNS];
 
 /// The cells of an entry.
-pub(super) fn cells(manifest: &Manifest) -> Cells {
-    let details = &manifest.details;
+pub(super) fn cells(entry: &Summary) -> Cells {
     [
         Some(String::new()),
-        details.os.clone(),
-        details.os_version.clone(),
-        details.os_arch.clone(),
-        Some(manifest.endorsement.email.to_string()),
-        details.kind.clone(),
-        Some(manifest.endorsement.created.to_string()),
-        Some(manifest.identifier.to_string()),
-        details.locations.first().cloned(),
-        details.description.clone(),
-        details.title.clone(),
+        entry.os.clone(),
+        entry.os_version.clone(),
+        entry.os_arch.clone(),
+        Some(entry.key.email.to_string()),
+        entry.kind.clone(),
+        Some(entry.key.created.to_string()),
+        Some(entry.key.identifier.to_string()),
+        entry.locations.first().cloned(),
+        entry.description.clone(),
+        entry.title.clone(),
     ]
 }
 

@@ -15,7 +15,8 @@ use crate::engine::timeline::Status;
 use crate::manifest::parse_unsigned;
 use crate::manifest::xml::escape;
 use crate::model::Email;
-use crate::node::{Catalogue, Depth, KeyParts};
+use crate::node::Catalogue;
+use crate::search::{Search, Summary};
 
 /// Rows of a table, at the most.
 const MAX_ROWS: usize = 10_000;
@@ -40,13 +41,13 @@ struct Table {
 pub(super) async fn all(marketplace: &Marketplace, asked: &Asked) -> Result<Response, Refused> {
     let make = |catalogue: &Catalogue| {
         let mut found = BTreeSet::new();
-        catalogue.list(&KeyParts::default(), Depth::Latest, now(), |entry| {
-            if entry.status == Status::Withdrawn || found.len() >= MAX_ROWS {
+        rows(catalogue, &Search::default(), |entry| {
+            let counts = entry.is_latest && entry.standing != Status::Withdrawn;
+            if !counts || found.len() >= MAX_ROWS {
                 return;
             }
-            let endorsement = entry.manifest.endorsement;
-            for issuer in endorsement.issuers {
-                found.insert((endorsement.email.clone(), endorsement.subject.clone(), issuer));
+            for issuer in entry.issuers {
+                found.insert((entry.key.email.clone(), entry.subject.clone(), issuer));
             }
         })?;
         let row = |(email, subject, issuer): (Email, String, String)| -> Row {
@@ -73,11 +74,11 @@ pub(super) async fn history(
     let make = move |catalogue: &Catalogue| {
         let mut found = Vec::new();
         if let Some(email) = email {
-            let parts = KeyParts { email: Some(email), ..KeyParts::default() };
-            catalogue.list(&parts, Depth::Every, now(), |entry| {
-                let created = entry.manifest.endorsement.created;
-                if entry.status != Status::Withdrawn && since.is_none_or(|since| created > since) {
-                    found.push((Reverse(created), entry.id));
+            rows(catalogue, &of(email), |entry| {
+                let created = entry.key.created;
+                let counts = entry.standing != Status::Withdrawn;
+                if counts && since.is_none_or(|since| created > since) {
+                    found.push((Reverse(created), entry.content_id));
                 }
             })?;
         }
@@ -131,11 +132,9 @@ pub(super) async fn tags(
     let make = move |catalogue: &Catalogue| {
         let mut found = BTreeSet::new();
         if let Some(email) = email {
-            let parts = KeyParts { email: Some(email), ..KeyParts::default() };
-            catalogue.list(&parts, Depth::Latest, now(), |entry| {
-                let counts = matches!(entry.status, Status::Current | Status::Expired);
-                if counts && found.len() < MAX_ROWS {
-                    found.extend(entry.manifest.details.tag);
+            rows(catalogue, &of(email), |entry| {
+                if entry.standing == Status::Current && found.len() < MAX_ROWS {
+                    found.extend(entry.tag);
                 }
             })?;
         }
@@ -143,6 +142,27 @@ pub(super) async fn tags(
         Ok(Table { variables: &["tag"], rows })
     };
     send(marketplace, asked, &title, make).await
+}
+
+fn of(endorser: Email) -> Search {
+    Search { endorser: Some(endorser), ..Search::default() }
+}
+
+/// Shows every entry that fits. Addresses are told apart by case, which a search does not.
+fn rows(
+    catalogue: &Catalogue,
+    search: &Search,
+    mut show: impl FnMut(Summary),
+) -> Result<(), Refused> {
+    let fits = |entry: &Summary| {
+        search.endorser.as_ref().is_none_or(|endorser| *endorser == entry.key.email)
+    };
+    let shown = catalogue.snapshot()?.rows(search, |_, entry| {
+        if fits(&entry) {
+            show(entry);
+        }
+    });
+    shown.map_err(|error| Refused::broken(&error))
 }
 
 async fn send(

@@ -1,5 +1,6 @@
 //! One entry: its document, byte for byte.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
@@ -10,15 +11,15 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::super::conditions::{self, Outcome};
 use super::answers::{self, ASK_AGAIN, Refused, page, paragraph};
-use super::datatables::{self, HEADINGS};
 use super::graph::rdf_json;
 use super::media::{Media, VARY};
-use super::{Asked, Marketplace, now};
+use super::{Asked, Marketplace};
 use crate::engine::timeline::Status;
 use crate::manifest::parse_unsigned;
 use crate::manifest::xml::escape;
 use crate::model::{Email, EntryKey, Identifier};
-use crate::node::{Catalogue, Depth, KeyParts, Original};
+use crate::node::{Catalogue, Original};
+use crate::search::Search;
 
 const RDF_XML: HeaderValue = HeaderValue::from_static("application/rdf+xml");
 
@@ -76,33 +77,25 @@ fn newest_tagged(
     email: Email,
     tag: &str,
 ) -> Result<Option<EntryKey>, Refused> {
-    let parts = KeyParts { email: Some(email), ..KeyParts::default() };
-    let mut newest: Option<EntryKey> = None;
-    // Entries come image by image.
-    let mut image: Option<(Identifier, bool, Option<EntryKey>)> = None;
-    let mut settle = |image: Option<(Identifier, bool, Option<EntryKey>)>| {
-        if let Some((_, false, Some(key))) = image
-            && newest.as_ref().is_none_or(|newest| key.created > newest.created)
-        {
-            newest = Some(key);
-        }
-    };
-    catalogue.list(&parts, Depth::Every, now(), |entry| {
-        if entry.manifest.details.tag.as_deref() != Some(tag) {
+    let search = Search { endorser: Some(email), tag: Some(tag.to_owned()), ..Search::default() };
+    // Of each image: whether it was taken back, and its newest entry.
+    let mut images: BTreeMap<Identifier, (bool, Option<EntryKey>)> = BTreeMap::new();
+    let shown = catalogue.snapshot()?.rows(&search, |_, entry| {
+        // A search does not look at case.
+        if entry.tag.as_deref() != Some(tag) {
             return;
         }
-        let key = entry.manifest.key();
-        if image.as_ref().is_none_or(|(identifier, ..)| *identifier != key.identifier) {
-            settle(image.take());
+        let (taken_back, newest) = images.entry(entry.key.identifier).or_default();
+        *taken_back |= entry.deprecated.is_some();
+        let is_newer =
+            newest.as_ref().is_none_or(|newest: &EntryKey| entry.key.created > newest.created);
+        if entry.standing != Status::Withdrawn && is_newer {
+            *newest = Some(entry.key);
         }
-        let (_, taken_back, latest) = image.get_or_insert((key.identifier, false, None));
-        *taken_back |= entry.manifest.is_deprecated();
-        if entry.status != Status::Withdrawn {
-            *latest = Some(key);
-        }
-    })?;
-    settle(image);
-    Ok(newest)
+    });
+    shown.map_err(|error| Refused::broken(&error))?;
+    let good = images.into_values().filter(|(taken_back, _)| !taken_back);
+    Ok(good.filter_map(|(_, newest)| newest).max_by_key(|key| key.created))
 }
 
 fn send(asked: &Asked, identifier: &Identifier, original: Original) -> Result<Response, Refused> {
@@ -171,14 +164,25 @@ fn document(identifier: &Identifier, document: Vec<u8>) -> Response {
 /// What the entry says, for people.
 fn show(document: &[u8]) -> Result<String, Refused> {
     let manifest = parse_unsigned(document).map_err(|error| Refused::broken(&error))?;
-    let cells = datatables::cells(&manifest);
-    let row = |(heading, cell): (&&str, &Option<String>)| {
-        let cell = escape(cell.as_deref()?);
+    let (key, details) = (manifest.key(), &manifest.details);
+    let cells = [
+        ("Identifier", Some(key.identifier.to_string())),
+        ("Endorser", Some(key.email.to_string())),
+        ("Endorsed", Some(key.created.to_string())),
+        ("OS", details.os.clone()),
+        ("OS version", details.os_version.clone()),
+        ("Architecture", details.os_arch.clone()),
+        ("Kind", details.kind.clone()),
+        ("Location", details.locations.first().cloned()),
+        ("Description", details.description.clone()),
+    ];
+    let row = |(heading, cell): (&str, Option<String>)| {
+        let cell = escape(&cell?);
         Some(format!("<tr><th scope=\"row\">{heading}</th><td>{cell}</td></tr>\n"))
     };
-    let rows: Vec<String> = HEADINGS.iter().zip(&cells).skip(1).filter_map(row).collect();
-    let title = manifest.details.title.as_deref().unwrap_or("An image");
-    let deprecated = manifest.details.deprecated.as_deref();
+    let rows: Vec<String> = cells.into_iter().filter_map(row).collect();
+    let title = details.title.as_deref().unwrap_or("An image");
+    let deprecated = details.deprecated.as_deref();
     let deprecated = deprecated.map_or_else(String::new, |reason| {
         paragraph(&format!("Its endorser has taken it back: {reason}"))
     });
@@ -186,7 +190,7 @@ fn show(document: &[u8]) -> Result<String, Refused> {
         "{deprecated}<table><tbody>\n{}</tbody></table>\n<p><a href=\"{}?media=xml\">The signed \
          document</a></p>\n",
         rows.concat(),
-        escape(&path(&manifest.key()))
+        escape(&path(&key))
     );
     Ok(page(title, &content))
 }

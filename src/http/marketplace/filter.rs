@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use super::answers::Refused;
 use super::parameters::{Parameters, shown};
 use crate::engine::timeline::Status;
-use crate::model::{Email, Timestamp};
-use crate::node::{Depth, KeyParts, Listed};
+use crate::model::{Email, Identifier, Timestamp};
+use crate::search::{Search, Summary};
 
 /// What `status` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +26,18 @@ enum Place {
     PersistentDisk,
 }
 
+/// The parts of a key that are given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct KeyParts {
+    identifier: Option<Identifier>,
+    email: Option<Email>,
+    created: Option<Timestamp>,
+}
+
 /// The filter of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Filter {
-    pub(super) parts: KeyParts,
+    parts: KeyParts,
     /// Two parts say different things, or one is no name of an image: nothing fits.
     nothing: bool,
     state: State,
@@ -81,9 +89,10 @@ impl Filter {
         self.nothing |= !agrees;
     }
 
-    /// Whether the older entries of an endorser are looked at: only when a date is named.
-    pub(super) fn depth(&self) -> Depth {
-        if self.parts.created.is_some() { Depth::Every } else { Depth::Latest }
+    /// What is looked up: the rest is for [`Filter::fits`] to say.
+    pub(super) fn search(&self) -> Search {
+        let KeyParts { identifier, email, .. } = self.parts.clone();
+        Search { identifier, endorser: email, ..Search::default() }
     }
 
     /// True when it names an image, an endorser or a date.
@@ -92,21 +101,25 @@ impl Filter {
     }
 
     /// True when the entry is in the state that is asked for.
-    pub(super) fn has_state(&self, entry: &Listed, now: Timestamp) -> bool {
+    pub(super) fn has_state(&self, entry: &Summary, now: Timestamp) -> bool {
         state(entry, now) == self.state
     }
 
     /// True when the entry belongs to the list.
-    pub(super) fn fits(&self, entry: &Listed, now: Timestamp) -> bool {
+    pub(super) fn fits(&self, entry: &Summary, now: Timestamp) -> bool {
+        let KeyParts { identifier, email, created } = &self.parts;
+        let key = &entry.key;
         !self.nothing
-            && self.parts.fit(&entry.manifest.key())
-            && (self.parts.created.is_some() || entry.is_latest)
+            && identifier.is_none_or(|identifier| identifier == key.identifier)
+            && email.as_ref().is_none_or(|email| *email == key.email)
+            // The older entries of an endorser count only when a date is named.
+            && created.map_or(entry.is_latest, |created| created == key.created)
             && self.has_state(entry, now)
             && self.has_place(entry)
     }
 
-    fn has_place(&self, entry: &Listed) -> bool {
-        let locations = &entry.manifest.details.locations;
+    fn has_place(&self, entry: &Summary) -> bool {
+        let locations = &entry.locations;
         let any = |starts: &[&str]| {
             locations.iter().any(|location| starts.iter().any(|start| location.starts_with(start)))
         };
@@ -120,10 +133,10 @@ impl Filter {
 
 /// What an entry says of itself. One that this site withdrew counts as deprecated: it must
 /// not be used, and who asks only for what is valid must not see it.
-pub(super) fn state(entry: &Listed, now: Timestamp) -> State {
-    if entry.status == Status::Withdrawn || entry.manifest.is_deprecated() {
+pub(super) fn state(entry: &Summary, now: Timestamp) -> State {
+    if entry.standing == Status::Withdrawn || entry.deprecated.is_some() {
         State::Deprecated
-    } else if entry.manifest.is_expired(now) {
+    } else if entry.is_expired(now) {
         State::Expired
     } else {
         State::Valid

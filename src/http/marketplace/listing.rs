@@ -17,10 +17,11 @@ use super::filter::Filter;
 use super::media::Media;
 use super::parameters::Parameters;
 use super::{Asked, Marketplace, NOTHING_FITS, entry, now};
-use crate::manifest::parse_unsigned;
+use crate::manifest::without_declaration;
 use crate::manifest::xml::escape;
 use crate::model::{ContentId, Timestamp};
-use crate::node::{Catalogue, KeyParts};
+use crate::node::Catalogue;
+use crate::search::{RowAt, Search, Snapshot, Summary};
 
 /// What is put together before it is sent, in bytes, but at least one document.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -57,12 +58,13 @@ pub(super) async fn list(
     let place = place.try_acquire_owned().map_err(|_| Refused::busy())?;
     let catalogue = marketplace.catalogue().clone();
     let begun = marketplace.search(move || {
-        let found = find(&catalogue, &filter, &table, media)?;
-        if found.ids.is_empty() && filter.is_narrow() && media != Media::Json {
+        let snapshot = catalogue.snapshot()?;
+        let found = find(&snapshot, &filter, &table, media)?;
+        if found.rows.is_empty() && filter.is_narrow() && media != Media::Json {
             return Err(Refused::nothing_fits());
         }
         let bytes = found.bytes;
-        let sending = Sending::new(catalogue, media, &table, found, place);
+        let sending = Sending::new((catalogue, snapshot), media, &table, found, place);
         let (first, rest) = sending.next().map_err(|error| Refused::broken(&error))?;
         Ok((first, rest, bytes))
     });
@@ -72,7 +74,7 @@ pub(super) async fn list(
     let body = first.chain(stream::try_unfold(Some(rest), following));
     let mut response = answers::answer(StatusCode::OK, media, Body::from_stream(body));
     if media == Media::Xml {
-        let bytes = bytes + XML_HEAD.len() + XML_END.len();
+        let bytes = bytes + (XML_HEAD.len() + XML_END.len()) as u64;
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
     }
     Ok(response)
@@ -80,10 +82,10 @@ pub(super) async fn list(
 
 /// What was found.
 struct Found {
-    /// The documents of the page, in order.
-    ids: Vec<ContentId>,
+    /// The entries of the page, in order.
+    rows: Vec<(RowAt, ContentId)>,
     /// Their bytes together, as the list in XML has them.
-    bytes: usize,
+    bytes: u64,
     /// Entries of the state that is asked for.
     of_all: usize,
     /// Entries that fit.
@@ -94,11 +96,12 @@ struct Row {
     sorted_by: String,
     created: Timestamp,
     id: ContentId,
-    bytes: usize,
+    at: RowAt,
+    bytes: u64,
 }
 
 fn find(
-    catalogue: &Catalogue,
+    snapshot: &Snapshot,
     filter: &Filter,
     table: &Table,
     media: Media,
@@ -107,24 +110,24 @@ fn find(
     let mut rows = Vec::new();
     let mut of_all = 0;
     // DataTables wants to know how many there are in all.
-    let every = KeyParts::default();
-    let parts = if media == Media::Json { &every } else { &filter.parts };
-    let depth = filter.depth();
-    catalogue.list(parts, depth, now, |entry| {
+    let search = if media == Media::Json { Search::default() } else { filter.search() };
+    let shown = snapshot.rows(&search, |at, entry| {
         of_all += usize::from(entry.is_latest && filter.has_state(&entry, now));
         if !filter.fits(&entry, now) {
             return;
         }
-        let cells = datatables::cells(&entry.manifest);
+        let cells = datatables::cells(&entry);
         if table.finds(&cells) {
             rows.push(Row {
                 sorted_by: table.sorted_by(&cells),
-                created: entry.manifest.endorsement.created,
-                id: entry.id,
-                bytes: without_declaration(&entry.document).len(),
+                created: entry.key.created,
+                id: entry.content_id,
+                at,
+                bytes: entry.listed_bytes,
             });
         }
-    })?;
+    });
+    shown.map_err(|error| Refused::broken(&error))?;
     rows.sort_by(|a, b| {
         let ordered = a.sorted_by.cmp(&b.sorted_by);
         let ordered = if table.is_descending() { ordered.reverse() } else { ordered };
@@ -132,7 +135,7 @@ fn find(
     });
     let page = table.page(&rows);
     Ok(Found {
-        ids: page.iter().map(|row| row.id).collect(),
+        rows: page.iter().map(|row| (row.at, row.id)).collect(),
         bytes: page.iter().map(|row| row.bytes).sum(),
         of_all,
         fitting: rows.len(),
@@ -142,8 +145,9 @@ fn find(
 /// A list on its way.
 struct Sending {
     catalogue: Catalogue,
+    snapshot: Snapshot,
     media: Media,
-    ids: vec::IntoIter<ContentId>,
+    rows: vec::IntoIter<(RowAt, ContentId)>,
     /// What comes before the first document.
     head: String,
     /// Given back when the answer ends, however it ends.
@@ -158,13 +162,13 @@ async fn following(rest: Option<Sending>) -> io::Result<Option<(Bytes, Option<Se
 
 impl Sending {
     fn new(
-        catalogue: Catalogue,
+        (catalogue, snapshot): (Catalogue, Snapshot),
         media: Media,
         table: &Table,
         found: Found,
         place: OwnedSemaphorePermit,
     ) -> Sending {
-        let Found { ids, of_all, fitting, .. } = found;
+        let Found { rows, of_all, fitting, .. } = found;
         let head = match media {
             Media::Xml => XML_HEAD.to_owned(),
             Media::Json => {
@@ -177,14 +181,14 @@ impl Sending {
             }
             Media::Html => table_head(&format!("{fitting} entries")),
         };
-        Sending { catalogue, media, ids: ids.into_iter(), head, _place: place }
+        Sending { catalogue, snapshot, media, rows: rows.into_iter(), head, _place: place }
     }
 
     /// The next piece, and what comes after it.
     fn next(mut self) -> io::Result<(Bytes, Option<Sending>)> {
         let mut octets = std::mem::take(&mut self.head).into_bytes();
         while octets.len() < CHUNK_BYTES {
-            let Some(id) = self.ids.next() else {
+            let Some((at, id)) = self.rows.next() else {
                 let end = match self.media {
                     Media::Xml => XML_END.to_owned(),
                     Media::Json => "]}".to_owned(),
@@ -193,29 +197,29 @@ impl Sending {
                 octets.extend_from_slice(end.as_bytes());
                 return Ok((octets.into(), None));
             };
-            let document = self.catalogue.document(&id).map_err(io::Error::other)?;
-            // Nothing is ever deleted.
-            let document = document.ok_or(io::ErrorKind::NotFound)?;
-            self.put(&mut octets, &document)?;
+            if self.media == Media::Xml {
+                let document = self.catalogue.document(&id).map_err(io::Error::other)?;
+                // Nothing is ever deleted.
+                let document = document.ok_or(io::ErrorKind::NotFound)?;
+                octets.extend_from_slice(without_declaration(&document));
+            } else {
+                let entry = self.snapshot.row(at).map_err(io::Error::other)?;
+                self.put(&mut octets, &entry)?;
+            }
         }
         Ok((octets.into(), Some(self)))
     }
 
-    fn put(&self, octets: &mut Vec<u8>, document: &[u8]) -> io::Result<()> {
-        if self.media == Media::Xml {
-            octets.extend_from_slice(without_declaration(document));
-            return Ok(());
-        }
-        let manifest = parse_unsigned(document).map_err(io::Error::other)?;
-        let cells = datatables::cells(&manifest);
+    fn put(&self, octets: &mut Vec<u8>, entry: &Summary) -> io::Result<()> {
+        let cells = datatables::cells(entry);
         if self.media == Media::Json {
             let cells = cells.map(|cell| cell.unwrap_or_else(|| "null".to_owned()));
             serde_json::to_writer(&mut *octets, &cells)?;
-            if self.ids.len() > 0 {
+            if self.rows.len() > 0 {
                 octets.push(b',');
             }
         } else {
-            let link = escape(&entry::path(&manifest.key()));
+            let link = escape(&entry::path(&entry.key));
             let cells = cells.iter().skip(1).map(|cell| escape(cell.as_deref().unwrap_or("")));
             let cells: Vec<String> = cells.map(|cell| format!("<td>{cell}</td>")).collect();
             let row = format!("<tr><td><a href=\"{link}\">show</a></td>{}</tr>\n", cells.concat());
@@ -231,32 +235,4 @@ fn table_head(title: &str) -> String {
         HEADINGS.iter().map(|heading| format!("<th scope=\"col\">{heading}</th>")).collect();
     let head = answers::page_head(title);
     format!("{head}<table><thead><tr>{}</tr></thead><tbody>\n", headings.concat())
-}
-
-/// A document without its byte order mark and XML declaration, so that it can be a part of
-/// another.
-fn without_declaration(document: &[u8]) -> &[u8] {
-    let document = document.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(document);
-    if !document.starts_with(b"<?xml ") {
-        return document;
-    }
-    let end = document.windows(2).position(|two| two == b"?>");
-    end.map_or(document, |end| &document[end + 2..])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_declaration_is_left_out() {
-        for (document, rest) in [
-            ("<?xml version=\"1.0\"?>\n<a/>", "\n<a/>"),
-            ("\u{FEFF}<?xml version='1.0'?><a/>", "<a/>"),
-            ("<?xml-stylesheet href='x'?><a/>", "<?xml-stylesheet href='x'?><a/>"),
-            ("<a>?></a>", "<a>?></a>"),
-        ] {
-            assert_eq!(without_declaration(document.as_bytes()), rest.as_bytes());
-        }
-    }
 }

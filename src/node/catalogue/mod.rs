@@ -2,12 +2,14 @@
 //! of every use.
 
 mod documents;
+mod index;
 mod judge;
-mod listing;
+mod original;
 mod search;
 
+use index::Indexing;
 pub(super) use judge::Allowed;
-pub use listing::{Depth, KeyParts, Listed, Original};
+pub use original::Original;
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,6 +24,7 @@ use crate::manifest::pki::Anchors;
 use crate::manifest::{Manifest, Verifier, parse_unsigned};
 use crate::model::{ContentId, Identifier, Timestamp};
 use crate::policy::Policy;
+use crate::search::{Search, SearchError};
 use crate::store::{OpenError, Store, StoreError, StoredEntry};
 use crate::wire::{EntryRecord, Fate};
 
@@ -74,6 +77,7 @@ pub struct Catalogue {
     trusted: Arc<RwLock<Trusted>>,
     pub(super) live: Live,
     policy_file: PathBuf,
+    indexing: Arc<Indexing>,
 }
 
 /// An entry that was read and understood.
@@ -97,6 +101,7 @@ impl Catalogue {
             trusted: Arc::new(RwLock::new(trusted)),
             live: Live::default(),
             policy_file: home.policy_path(),
+            indexing: Arc::new(Indexing::new(home.search_path())),
         })
     }
 
@@ -122,7 +127,7 @@ impl Catalogue {
     /// Answers a call that needs no running node.
     pub fn answer(&self, call: &Call, now: Timestamp) -> Answer {
         let answered = match call {
-            Call::Search(query) => self.search(query, now).map(Answer::Entries),
+            Call::Search(query) => self.search(query, now).map(Answer::Found),
             Call::Show(image) => self.show(image, now).map(Answer::Entries),
             Call::Timeline(image) => self.timeline(image, now).map(Answer::Entries),
             Call::Why { image, email, created } => {
@@ -201,12 +206,13 @@ impl Catalogue {
             ImageName::Identifier(identifier) => return Ok(*identifier),
             ImageName::Sha512(sha512) => sha512,
         };
-        for entry in self.store.entries() {
-            let entry = Entry::read(entry.map_err(store_failed)?);
-            let found = entry.filter(|entry| entry.manifest.checksums.sha512() == Some(*sha512));
-            if let Some(entry) = found {
-                return Ok(entry.manifest.identifier);
-            }
+        let search = Search { sha512: Some(*sha512), ..Search::default() };
+        let mut found = None;
+        self.snapshot()?
+            .rows(&search, |_, entry| found = Some(entry.key.identifier))
+            .map_err(search_failed)?;
+        if let Some(identifier) = found {
+            return Ok(identifier);
         }
         let message = format!("no entry of the catalogue has the SHA-512 {sha512}");
         Err(Failure::new(FailureKind::NotFound, message))
@@ -232,6 +238,10 @@ impl Entry {
 }
 
 pub(super) fn store_failed(error: StoreError) -> Failure {
+    Failure::new(FailureKind::Failed, error.to_string())
+}
+
+pub(super) fn search_failed(error: SearchError) -> Failure {
     Failure::new(FailureKind::Failed, error.to_string())
 }
 

@@ -1,86 +1,73 @@
-//! Search: entries whose texts hold every word.
+//! Search: entries whose texts hold every word, the best first.
 
-use super::{Catalogue, Entry, store_failed};
-use crate::engine::timeline::{self, Fact, Status};
-use crate::manifest::Manifest;
+use std::collections::BTreeMap;
+
+use super::{Catalogue, search_failed};
 use crate::model::Timestamp;
-use crate::node::{EntryView, Failure, Query};
+use crate::node::{CountView, EntryRow, Failure, FailureKind, FoundView, Query};
+use crate::search::{Found, Search, Summary};
 
-/// Entries in one answer.
-const MAX_ANSWERS: usize = 10_000;
+/// Entries of a page when nobody says how many.
+const PAGE: usize = 50;
+
+/// Entries of a page, at the most.
+const MAX_PAGE: usize = 1000;
 
 impl Catalogue {
-    /// Entries that fit, newest endorsement first.
-    pub(super) fn search(&self, query: &Query, now: Timestamp) -> Result<Vec<EntryView>, Failure> {
-        let mut found = Vec::new();
-        // Rows come image by image, so statuses can be decided as they pass.
-        let mut identifiers: Vec<_> = Vec::new();
-        for row in self.store.known().map_err(store_failed)? {
-            identifiers.push(row.key.identifier);
-        }
-        identifiers.sort_unstable();
-        identifiers.dedup();
-        for identifier in identifiers {
-            let entries = self.entries_of(&identifier)?;
-            let facts: Vec<Fact> = entries.iter().map(Entry::fact).collect();
-            let statuses = timeline::statuses(&facts, now);
-            let fits = |(entry, status): &(Entry, Status)| {
-                query.status.wants(*status) && fits(&entry.manifest, query)
-            };
-            if entries.iter().cloned().zip(statuses.iter().copied()).any(|pair| fits(&pair)) {
-                let views = self.views(entries, now);
-                found.extend(views.into_iter().filter(|view| {
-                    query.status.wants(view.status) && self::fits(&view.manifest, query)
-                }));
-            }
-            if found.len() >= MAX_ANSWERS {
-                break;
-            }
-        }
-        found.sort_by(|a, b| {
-            let newest = b.manifest.endorsement.created.cmp(&a.manifest.endorsement.created);
-            newest.then(a.content_id.cmp(&b.content_id))
+    /// A page of the entries that fit, with counts of all of them.
+    pub fn search(&self, query: &Query, now: Timestamp) -> Result<FoundView, Failure> {
+        let after = query.after.as_deref().map(str::parse).transpose();
+        let after = after.map_err(|error: crate::search::BadRank| {
+            Failure::new(FailureKind::NotFound, error.to_string())
+        })?;
+        let most = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+        let search = Search {
+            words: query.words.join(" "),
+            os: query.os.clone(),
+            os_version: query.os_version.clone(),
+            arch: query.arch.clone(),
+            kind: query.kind.clone(),
+            endorser: query.endorser.clone(),
+            tag: query.tag.clone(),
+            status: query.status.status(),
+            ..Search::default()
+        };
+        let found = self.snapshot()?.search(&search, after, most, now);
+        let Found { total, page, next, counts } = found.map_err(search_failed)?;
+        let count = |(value, count)| CountView { value, count };
+        let counts = counts.into_iter().map(|(facet, values)| {
+            (facet.name().to_owned(), values.into_iter().map(count).collect())
         });
-        Ok(found)
+        Ok(FoundView {
+            total,
+            entries: page.into_iter().map(|entry| self.row(entry, now)).collect(),
+            next: next.map(|next| next.to_string()),
+            counts: counts.collect::<BTreeMap<_, _>>(),
+        })
     }
-}
 
-fn fits(manifest: &Manifest, query: &Query) -> bool {
-    let details = &manifest.details;
-    let equal = |wanted: &Option<String>, value: &Option<String>| {
-        let value = value.as_deref().unwrap_or("");
-        wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
-    };
-    let endorser = &manifest.endorsement.email;
-    equal(&query.os, &details.os)
-        && equal(&query.os_version, &details.os_version)
-        && equal(&query.arch, &details.os_arch)
-        && equal(&query.kind, &details.kind)
-        && equal(&query.tag, &details.tag)
-        && query.endorser.as_ref().is_none_or(|wanted| wanted == endorser)
-        && holds_words(manifest, &query.words)
-}
-
-fn holds_words(manifest: &Manifest, words: &[String]) -> bool {
-    if words.is_empty() {
-        return true;
+    fn row(&self, entry: Summary, now: Timestamp) -> EntryRow {
+        EntryRow {
+            status: entry.status(now),
+            blob_here: self.blobs.by_sha1(&entry.key.identifier.sha1()).is_some(),
+            content_id: entry.content_id,
+            identifier: entry.key.identifier,
+            endorser: entry.key.email,
+            endorsed: entry.key.created,
+            title: entry.title,
+            description: entry.description,
+            tag: entry.tag,
+            os: entry.os,
+            os_version: entry.os_version,
+            os_arch: entry.os_arch,
+            kind: entry.kind,
+            format: entry.format,
+            bytes: entry.bytes,
+            sha512: entry.sha512,
+            valid: entry.valid,
+            deprecated: entry.deprecated,
+            locations: entry.locations,
+            first_seen: entry.first_seen,
+        }
     }
-    let details = &manifest.details;
-    let texts = [
-        &details.title,
-        &details.description,
-        &details.os,
-        &details.os_version,
-        &details.os_arch,
-        &details.tag,
-    ];
-    let mut all: Vec<String> = texts.into_iter().flatten().map(|t| t.to_lowercase()).collect();
-    all.push(manifest.endorsement.email.as_str().to_lowercase());
-    // Identifiers are told apart by case, but people type what they remember.
-    all.push(manifest.identifier.to_string().to_lowercase());
-    let occurs = |word: &String| {
-        let word = word.to_lowercase();
-        all.iter().any(|text| text.contains(&word))
-    };
-    words.iter().all(occurs)
 }

@@ -1,0 +1,155 @@
+//! The search index in step with the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+use super::{Catalogue, Entry, search_failed, store_failed};
+use crate::engine::timeline::{self, Fact, Status};
+use crate::manifest::without_declaration;
+use crate::model::{ChangeNumber, ContentId, Email, Identifier, Timestamp};
+use crate::node::Failure;
+use crate::search::{Index, Place, Snapshot, Summary, Update};
+use crate::wire::Fate;
+
+/// Changes that become durable in the index together: each time costs some syncs of the
+/// disk, and a crash begins again with those that were not.
+const MAX_BATCH: usize = 16 * 1024;
+
+/// How long nothing must change before the index is brought up to date with nobody waiting
+/// for it: documents that arrive by the thousand need the processor more.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// How long changes that do not end are waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Entries by their images and endorsers.
+type Groups = BTreeMap<(Identifier, Email), BTreeSet<ContentId>>;
+
+/// The index of a catalogue; opened when it is first needed.
+#[derive(Debug)]
+pub(super) struct Indexing {
+    folder: PathBuf,
+    /// Held while the index is opened or brought up to date.
+    index: Mutex<Option<Index>>,
+}
+
+impl Indexing {
+    pub(super) fn new(folder: PathBuf) -> Indexing {
+        Indexing { folder, index: Mutex::new(None) }
+    }
+}
+
+impl Catalogue {
+    /// The index with everything that was durable when this was called.
+    pub fn snapshot(&self) -> Result<Snapshot, Failure> {
+        let mut index = self.indexing.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = match &mut *index {
+            Some(index) => index,
+            none => none.insert(Index::open(&self.indexing.folder).map_err(search_failed)?),
+        };
+        self.catch_up(index)?;
+        Ok(index.snapshot())
+    }
+
+    /// Keeps the index up to date until it is dropped.
+    pub(in crate::node) async fn keep_indexed(self) {
+        let mut changed = self.live.changed();
+        loop {
+            let patience = Instant::now() + PATIENCE;
+            // Each change begins the wait anew.
+            while Instant::now() < patience
+                && let Ok(more) = timeout(QUIET, changed.changed()).await
+            {
+                if more.is_err() {
+                    return;
+                }
+            }
+            let catalogue = self.clone();
+            if let Ok(Err(error)) = spawn_blocking(move || catalogue.snapshot().map(drop)).await {
+                tracing::error!(%error, "the search index is not up to date");
+            }
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn catch_up(&self, index: &Index) -> Result<(), Failure> {
+        let last = self.store.last_change();
+        if index.seen() > last {
+            // The store is older: it came from a backup.
+            index.clear().map_err(search_failed)?;
+        }
+        while index.seen() < last {
+            let (groups, seen) = self.changed_since(index.seen())?;
+            let before = index.snapshot();
+            let update = index.update().map_err(search_failed)?;
+            for ((image, email), mut touched) in groups {
+                touched.extend(before.standing(&image, &email).map_err(search_failed)?);
+                self.put_group(&update, &image, &email, &touched)?;
+            }
+            update.commit(seen).map_err(search_failed)?;
+        }
+        Ok(())
+    }
+
+    /// The next changes, by image and endorser, and the last of them.
+    fn changed_since(&self, seen: ChangeNumber) -> Result<(Groups, ChangeNumber), Failure> {
+        let mut groups = Groups::new();
+        let mut last = seen;
+        for change in self.store.changes(seen).take(MAX_BATCH) {
+            let (number, id) = change.map_err(store_failed)?;
+            if let Some(record) = self.store.entry(&id).map_err(store_failed)? {
+                let group = (record.key.identifier, record.key.email);
+                groups.entry(group).or_default().insert(id);
+            }
+            last = number;
+        }
+        Ok((groups, last))
+    }
+
+    /// Puts those entries of an endorser about an image that changed, or whose place did.
+    fn put_group(
+        &self,
+        update: &Update,
+        image: &Identifier,
+        email: &Email,
+        touched: &BTreeSet<ContentId>,
+    ) -> Result<(), Failure> {
+        let mut places = Vec::new();
+        let mut facts = Vec::new();
+        for row in self.store.keys_of(image, email) {
+            let (key, id) = row.map_err(store_failed)?;
+            let Some(record) = self.store.entry(&id).map_err(store_failed)? else { continue };
+            let withdrawn = record.fate != Fate::Admitted;
+            places.push((record.first_seen, record.from));
+            // Whether its time has passed is seen when it is looked up.
+            facts.push(Fact { id, key, deprecated: record.deprecated, valid: None, withdrawn });
+        }
+        let newest = facts.last().map(|fact| fact.key.created);
+        let statuses = timeline::statuses(&facts, Timestamp::from_millis(i64::MIN));
+        for ((fact, standing), (first_seen, from)) in facts.iter().zip(statuses).zip(places) {
+            let is_latest = match standing {
+                Status::Superseded => false,
+                Status::Withdrawn => Some(fact.key.created) == newest,
+                Status::Current | Status::Deprecated | Status::Expired => true,
+            };
+            if !is_latest && !touched.contains(&fact.id) {
+                continue;
+            }
+            let stored = self.store.entry_and_document(&fact.id).map_err(store_failed)?;
+            let Some(Entry { id, document, manifest, .. }) = stored.and_then(Entry::read) else {
+                continue;
+            };
+            let place = Place { content_id: id, standing, is_latest, first_seen, from };
+            let listed = without_declaration(&document).len() as u64;
+            update.put(&Summary::of(place, manifest, listed)).map_err(search_failed)?;
+        }
+        Ok(())
+    }
+}
