@@ -30,7 +30,7 @@ const LAYERS: [(&str, u8); 17] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 23] = [
+const OWNERS: [(&str, &[&str]); 25] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
     ("axum", &["http"]),
@@ -54,6 +54,8 @@ const OWNERS: [(&str, &[&str]); 23] = [
     ("indicatif", &["cli"]),
     ("toml", &["home", "cli"]),
     ("tantivy", &["search"]),
+    ("utoipa", &["http"]),
+    ("tower_http", &["http"]),
 ];
 
 /// Words that pure code does not know.

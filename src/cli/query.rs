@@ -3,9 +3,7 @@
 use clap::Args;
 
 use super::{Common, Exit, ask, output};
-use crate::engine::timeline::Status;
 use crate::manifest::Manifest;
-use crate::model::{Email, Identifier, Timestamp};
 use crate::node::{Answer, Call, EntryRow, EntryView, ImageName};
 
 /// Show an image: its current entries, or the latest ones when none is current.
@@ -57,50 +55,27 @@ pub(super) fn print_list(common: &Common, answer: Answer) -> Result<(), Exit> {
     if common.json {
         return output::json(&entries);
     }
-    let row = |entry: EntryView| {
-        let details = entry.manifest.details;
-        let endorsement = entry.manifest.endorsement;
-        let system = [details.os, details.os_version, details.os_arch];
-        let title = details.title.or(details.description);
-        let endorsed = (endorsement.email, endorsement.created);
-        line((entry.manifest.identifier, entry.status), system, endorsed, title)
-    };
-    print_lines(&entries.into_iter().map(row).collect::<Vec<_>>());
+    print_rows(entries.into_iter().map(EntryRow::from).collect());
     Ok(())
 }
 
-/// What a search found, as a table.
-pub(super) fn print_rows(entries: &[EntryRow]) {
-    let row = |entry: &EntryRow| {
-        let entry = entry.clone();
-        let system = [entry.os, entry.os_version, entry.os_arch];
-        let title = entry.title.or(entry.description);
-        line((entry.identifier, entry.status), system, (entry.endorser, entry.endorsed), title)
-    };
-    print_lines(&entries.iter().map(row).collect::<Vec<_>>());
-}
-
-fn print_lines(lines: &[[String; 6]]) {
-    if lines.is_empty() {
+/// Entries as a table, one line each.
+pub(super) fn print_rows(entries: Vec<EntryRow>) {
+    if entries.is_empty() {
         return output::note("nothing found");
     }
-    output::table(["IDENTIFIER", "STATUS", "SYSTEM", "ENDORSER", "ENDORSED", "TITLE"], lines);
-}
-
-fn line(
-    (identifier, status): (Identifier, Status),
-    system: [Option<String>; 3],
-    (endorser, endorsed): (Email, Timestamp),
-    title: Option<String>,
-) -> [String; 6] {
-    [
-        identifier.to_string(),
-        status.word().to_owned(),
-        joined(system.iter()),
-        endorser.to_string(),
-        endorsed.to_string(),
-        title.unwrap_or_default().chars().take(60).collect(),
-    ]
+    let row = |entry: EntryRow| {
+        [
+            entry.identifier.to_string(),
+            entry.status.word().to_owned(),
+            joined([entry.os, entry.os_version, entry.os_arch].iter()),
+            entry.endorser.to_string(),
+            entry.endorsed.to_string(),
+            entry.title.or(entry.description).unwrap_or_default().chars().take(60).collect(),
+        ]
+    };
+    let rows: Vec<[String; 6]> = entries.into_iter().map(row).collect();
+    output::table(["IDENTIFIER", "STATUS", "SYSTEM", "ENDORSER", "ENDORSED", "TITLE"], &rows);
 }
 
 fn joined<'a>(parts: impl Iterator<Item = &'a Option<String>>) -> String {

@@ -87,9 +87,9 @@ impl Search {
         if common.json {
             return output::json(&found);
         }
-        query::print_rows(&found.entries);
+        let (shown, total) = (found.entries.len(), found.total);
+        query::print_rows(found.entries);
         if let Some(next) = found.next {
-            let (shown, total) = (found.entries.len(), found.total);
             output::note(&format!("{shown} of {total}; go on with --after {next}"));
         }
         Ok(())

@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::{Common, Exit, ask, output};
 use crate::home::Home;
-use crate::http::{Http, Limits, Marketplace};
+use crate::http::{Api, ApiSettings, Http, Limits, Marketplace};
 use crate::node::{Answer, Call, Node};
 
 /// How long answers that are on their way may take when the node ends: a restart should
@@ -42,9 +42,14 @@ async fn serve(home: &Home) -> Result<(), Exit> {
     let settings = home.settings()?;
     let (node, mut task) = Node::start(home).await?;
     let (listen, blobs) = (&settings.http.listen, node.blobs().clone());
-    let marketplace = Some(Marketplace::new(node.clone(), settings.http.uploads));
+    let marketplace = Marketplace::new(node.clone(), settings.http.uploads);
+    let api = ApiSettings {
+        origins: settings.http.origins.clone(),
+        tells_judgements: settings.http.judgements,
+    };
+    let catalogue = Some((marketplace, Api::new(node.clone(), api)));
     let serving = node.serving().clone();
-    let http = Http::start(listen, blobs, marketplace, Limits::default(), serving).await;
+    let http = Http::start(listen, blobs, catalogue, Limits::default(), serving).await;
     let http = match http {
         Ok(http) => http,
         Err(error) => {

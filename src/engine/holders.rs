@@ -12,8 +12,8 @@ use crate::wire::{BlobName, Holding, MAX_HOLDINGS, Request, Response};
 struct Survey {
     /// Blobs with their sizes.
     blobs: BTreeMap<Sha512, u64>,
-    /// Those that somebody says to hold.
-    held: BTreeSet<Sha512>,
+    /// Who says to hold them.
+    held: BTreeMap<Sha512, BTreeSet<Peer>>,
     /// Questions that are not answered.
     silent: usize,
 }
@@ -50,7 +50,7 @@ impl Engine {
                 silent += 1;
             }
         }
-        let survey = Survey { blobs, held: BTreeSet::new(), silent };
+        let survey = Survey { blobs, held: BTreeMap::new(), silent };
         self.holders.surveys.insert(call, survey);
         self.end_survey(call);
     }
@@ -71,7 +71,9 @@ impl Engine {
                         && survey.blobs.get(&held.sha512) == Some(&held.bytes)
                 };
                 let held: Vec<Sha512> = holdings.iter().filter(fits).map(|h| h.sha512).collect();
-                survey.held.extend(held);
+                for blob in held {
+                    survey.held.entry(blob).or_default().insert(peer);
+                }
             }
             Ok(Response::Error { .. }) | Err(_) => {}
             Ok(_) => self.blame(peer, "its answer does not fit the question", now),
@@ -125,7 +127,7 @@ mod tests {
         effects.iter().filter_map(ask).collect()
     }
 
-    fn held(effects: &[Effect]) -> Option<BTreeSet<Sha512>> {
+    fn held(effects: &[Effect]) -> Option<BTreeMap<Sha512, BTreeSet<Peer>>> {
         effects.iter().find_map(|effect| match effect {
             Effect::Reply { reply: Reply::Held(held), .. } => Some(held.clone()),
             _ => None,
@@ -156,13 +158,14 @@ mod tests {
             assert_eq!(found, None, "it waits for everyone");
             found = held(&engine.handle(Input::Answered { ask, answer }, NOW));
         }
-        assert_eq!(found, Some([blob(1), blob(5)].into()));
+        let peers = |n| BTreeSet::from([Peer::from_key([n; 32])]);
+        assert_eq!(found, Some([(blob(1), peers(1)), (blob(5), peers(2))].into()));
     }
 
     #[test]
     fn without_peers_nobody_holds_anything() {
         let blobs = [(blob(1), 10)].into();
         let effects = engine().handle(Input::Survey { call: CallId(1), blobs }, NOW);
-        assert_eq!(held(&effects), Some(BTreeSet::new()));
+        assert_eq!(held(&effects), Some(BTreeMap::new()));
     }
 }

@@ -333,8 +333,8 @@ pub enum Reply {
         /// What went wrong with those that held it.
         failures: Vec<(Provider, String)>,
     },
-    /// The blobs that a connected peer says to hold.
-    Held(BTreeSet<Sha512>),
+    /// Which connected peers say to hold the blobs.
+    Held(BTreeMap<Sha512, BTreeSet<Peer>>),
     /// The node could not do it.
     Failed {
         /// What went wrong and what to do.

@@ -107,11 +107,20 @@ pub struct Http {
     pub listen: Vec<SocketAddr>,
     /// Take signed manifests from whoever sends them.
     pub uploads: bool,
+    /// Origins whose pages may ask `/api/v1`.
+    pub origins: Vec<String>,
+    /// Tell which rules refuse what, peers, and alerts.
+    pub judgements: bool,
 }
 
 impl Default for Http {
     fn default() -> Http {
-        Http { listen: vec![(Ipv4Addr::LOCALHOST, 8081).into()], uploads: true }
+        Http {
+            listen: vec![(Ipv4Addr::LOCALHOST, 8081).into()],
+            uploads: true,
+            origins: Vec::new(),
+            judgements: true,
+        }
     }
 }
 

@@ -45,20 +45,20 @@ pub(super) struct Connections {
     tasks: TaskTracker,
     /// No more requests.
     ending: CancellationToken,
-    /// Not even the answers that are on their way; then `ending` is cancelled too.
+    /// Not even the answers that are on their way.
     cut: CancellationToken,
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, limits: Limits) -> Connections {
-        let cut = CancellationToken::new();
+    /// Requests are taken until `ending` is cancelled.
+    pub(super) fn new(router: Router, limits: Limits, ending: CancellationToken) -> Connections {
         Connections {
             router,
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
             tasks: TaskTracker::new(),
-            ending: cut.child_token(),
-            cut,
+            ending,
+            cut: CancellationToken::new(),
         }
     }
 
@@ -140,6 +140,7 @@ impl Connections {
 
     /// Ends at once.
     pub(super) fn cut(&self) {
+        self.ending.cancel();
         self.cut.cancel();
     }
 }

@@ -4,6 +4,7 @@
 //! GET, HEAD /blobs/sha512/HEX    an image by its SHA-512
 //! GET, HEAD /blobs/sha1/HEX      an image by its SHA-1
 //! /metadata, /endorsers, /tag    the Marketplace: see [`Marketplace`]
+//! /api/v1                        the catalogue and the site in JSON: see [`Api`]
 //! ```
 //!
 //! Uploads carry their own proof; everything else that changes the node is on the control
@@ -11,6 +12,7 @@
 //! how long it may take nothing and in how slowly it may take something; all clients
 //! together in [`Limits`].
 
+mod api;
 mod blobs;
 mod conditions;
 mod connections;
@@ -34,9 +36,11 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
 use crate::node::Serving;
+pub use api::{Api, ApiSettings};
 use connections::Connections;
 pub use marketplace::Marketplace;
 
@@ -96,7 +100,7 @@ impl Drop for Http {
 }
 
 impl Http {
-    /// Listens on these addresses; port 0 takes a free one. Without a Marketplace only
+    /// Listens on these addresses; port 0 takes a free one. Without a catalogue only
     /// images are answered. They go out as fast as `serving` allows.
     ///
     /// # Errors
@@ -104,7 +108,7 @@ impl Http {
     pub async fn start(
         listen: &[SocketAddr],
         blobs: Blobs,
-        marketplace: Option<Marketplace>,
+        catalogue: Option<(Marketplace, Api)>,
         limits: Limits,
         serving: Serving,
     ) -> Result<Http, HttpError> {
@@ -116,7 +120,11 @@ impl Http {
             addresses.push(listener.local_addr().map_err(failed)?);
             listeners.push(listener);
         }
-        let connections = Connections::new(router(blobs, marketplace, &limits, serving), limits);
+        let ending = CancellationToken::new();
+        let catalogue = catalogue
+            .map(|(marketplace, api)| (marketplace, api.ending_with(ending.child_token())));
+        let router = router(blobs, catalogue, &limits, serving);
+        let connections = Connections::new(router, limits, ending);
         for listener in listeners {
             connections.listen(listener);
         }
@@ -138,12 +146,14 @@ impl Http {
 /// Everything that is answered.
 fn router(
     blobs: Blobs,
-    marketplace: Option<Marketplace>,
+    catalogue: Option<(Marketplace, Api)>,
     limits: &Limits,
     serving: Serving,
 ) -> Router {
+    let (marketplace, api) = catalogue.unzip();
     let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers, serving)
+        .merge(api.map(api::routes).unwrap_or_default())
         .merge(others)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(middleware::from_fn(answered))

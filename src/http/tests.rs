@@ -34,7 +34,8 @@ impl Shop {
     }
 
     fn connections(&self, limits: Limits) -> Connections {
-        Connections::new(router(self.blobs.clone(), None, &limits, Serving::new(None)), limits)
+        let router = router(self.blobs.clone(), None, &limits, Serving::new(None));
+        Connections::new(router, limits, CancellationToken::new())
     }
 
     async fn http(&self, limits: Limits) -> Http {

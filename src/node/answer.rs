@@ -1,6 +1,6 @@
 //! What a node answers: the shapes of `--json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,8 @@ pub enum Answer {
     Entries(Vec<EntryView>),
     /// What a search found.
     Found(FoundView),
+    /// Connected peers that hold a blob.
+    Holders(BTreeSet<Peer>),
     /// Every rule.
     Why(WhyView),
     /// The policy.
@@ -296,6 +298,35 @@ pub struct EntryRow {
     pub locations: Vec<String>,
     /// When this node first saw the entry.
     pub first_seen: Timestamp,
+}
+
+impl From<EntryView> for EntryRow {
+    fn from(entry: EntryView) -> EntryRow {
+        let key = entry.manifest.key();
+        let details = entry.manifest.details;
+        EntryRow {
+            identifier: key.identifier,
+            endorser: key.email,
+            endorsed: key.created,
+            content_id: entry.content_id,
+            status: entry.status,
+            blob_here: entry.blob_here,
+            title: details.title,
+            description: details.description,
+            tag: details.tag,
+            os: details.os,
+            os_version: details.os_version,
+            os_arch: details.os_arch,
+            kind: details.kind,
+            format: details.format,
+            bytes: entry.manifest.bytes,
+            sha512: entry.manifest.checksums.sha512(),
+            valid: details.valid,
+            deprecated: details.deprecated,
+            locations: details.locations,
+            first_seen: entry.first_seen,
+        }
+    }
 }
 
 /// An image that is in the store.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Collect, ImageName};
 use crate::engine::timeline::Status;
-use crate::model::{ContentId, Email, Peer, Timestamp};
+use crate::model::{ContentId, Email, Peer, Sha512, Timestamp};
 
 /// One question or order to a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,13 @@ pub enum Call {
         image: ImageName,
         /// True to take what the catalogue says however old it is.
         stale: bool,
+    },
+    /// Which connected peers hold a blob of this size. Needs a running node.
+    Holders {
+        /// The blob.
+        sha512: Sha512,
+        /// Its size.
+        bytes: u64,
     },
     /// Read policy and trust again, and judge everything by them. Needs a running node.
     Reload,

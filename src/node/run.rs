@@ -1,7 +1,7 @@
 //! The run loop: four arms — calls, network, finished jobs, deadline — and one
 //! engine that decides.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::time::{Duration, SystemTime};
@@ -338,6 +338,11 @@ impl RunLoop {
             Call::AddPeer(ticket) => self.add_peer(&ticket).await,
             Call::AllowPeer(peer) => self.change_lists(peer, true).await,
             Call::BlockPeer(peer) => self.change_lists(peer, false).await,
+            Call::Holders { sha512, bytes } => {
+                let call = self.wait(reply, None);
+                let blobs = BTreeMap::from([(sha512, bytes)]);
+                return self.take(Input::Survey { call, blobs }).await;
+            }
             Call::Reload => self.reload().await,
             Call::Stop => {
                 self.stopping = true;
@@ -365,8 +370,8 @@ impl RunLoop {
 
     fn reply(&mut self, call: CallId, reply: Reply) {
         if let Some(collecting) = self.collecting.remove(&call) {
-            let held = if let Reply::Held(held) = reply { held } else { BTreeSet::new() };
-            return self.surveyed(collecting, held);
+            let held = if let Reply::Held(held) = reply { held } else { BTreeMap::new() };
+            return self.surveyed(collecting, held.into_keys().collect());
         }
         let Some(Pending { reply: sender, allowed }) = self.pending.remove(&call) else { return };
         let failed = |kind, message: String| Answer::Failed(Failure::new(kind, message));
@@ -403,8 +408,7 @@ impl RunLoop {
                 }
                 failed(FailureKind::Unreachable, message)
             }
-            // Collections have been answered above.
-            Reply::Held(_) => return,
+            Reply::Held(held) => Answer::Holders(held.into_values().flatten().collect()),
             Reply::Failed { reason } => failed(FailureKind::Failed, reason),
             Reply::Busy => {
                 failed(FailureKind::Failed, "the node has too much to do: try again".to_owned())

@@ -82,6 +82,17 @@ pub enum Outcome {
     NotSet,
 }
 
+impl Outcome {
+    /// The word for it, as JSON has it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Outcome::Passed => "passed",
+            Outcome::Refused => "refused",
+            Outcome::NotSet => "not-set",
+        }
+    }
+}
+
 /// One rule that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {

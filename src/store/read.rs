@@ -1,5 +1,7 @@
 //! Reading.
 
+use std::ops::Bound;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -70,7 +72,14 @@ fn records<T: DeserializeOwned>(
     tree: &sled::Tree,
     name: &'static str,
 ) -> impl Iterator<Item = Result<(ContentId, T), StoreError>> {
-    tree.iter().map(move |row| {
+    rows_of(tree.iter(), name)
+}
+
+fn rows_of<T: DeserializeOwned>(
+    rows: sled::Iter,
+    name: &'static str,
+) -> impl Iterator<Item = Result<(ContentId, T), StoreError>> {
+    rows.map(move |row| {
         let (key, value) = row?;
         let id = rows::id(&key).ok_or_else(|| malformed(name))?;
         Ok((id, record(id, &value)?))
@@ -176,6 +185,15 @@ impl Store {
     /// Every refusal, in the order of content ids. Reads as it goes.
     pub fn refusals(&self) -> impl Iterator<Item = Result<(ContentId, RefusalRecord), StoreError>> {
         records(&self.trees.refusal, "refusal:1")
+    }
+
+    /// The refusals after one, in the order of content ids. Reads as it goes.
+    pub fn refusals_after(
+        &self,
+        after: Option<&ContentId>,
+    ) -> impl Iterator<Item = Result<(ContentId, RefusalRecord), StoreError>> + use<> {
+        let first = after.map_or(Bound::Unbounded, |id| Bound::Excluded(id.as_bytes().to_vec()));
+        rows_of(self.trees.refusal.range((first, Bound::Unbounded)), "refusal:1")
     }
 
     /// Every known document, by endorsement date, without reading it.

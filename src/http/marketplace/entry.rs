@@ -29,7 +29,7 @@ const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// Where an entry is.
-pub(super) fn path(key: &EntryKey) -> String {
+pub(in crate::http) fn path(key: &EntryKey) -> String {
     let email = utf8_percent_encode(key.email.as_str(), ESCAPED);
     format!("/metadata/{}/{email}/{}", key.identifier, key.created)
 }

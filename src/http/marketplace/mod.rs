@@ -34,6 +34,8 @@ use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
+pub(super) use self::entry::path as entry_path;
+
 use self::answers::Refused;
 use self::media::Media;
 use self::parameters::Parameters;

@@ -104,7 +104,7 @@ impl Catalogue {
     }
 
     /// Every rule for using each entry now, and for what was refused.
-    pub(super) fn why(
+    pub fn why(
         &self,
         image: &ImageName,
         email: Option<&Email>,

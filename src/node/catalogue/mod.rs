@@ -14,6 +14,8 @@ pub use original::Original;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use super::live::Live;
 use super::{Answer, Call, EntryView, Failure, FailureKind, ImageName, PolicyView};
 use crate::blobs::{BlobError, Blobs};
@@ -22,7 +24,7 @@ use crate::engine::timeline::{self, Fact, Status};
 use crate::home::{Home, HomeError};
 use crate::manifest::pki::Anchors;
 use crate::manifest::{Manifest, Verifier, parse_unsigned};
-use crate::model::{ContentId, Identifier, Timestamp};
+use crate::model::{ChangeNumber, ContentId, Identifier, Timestamp};
 use crate::policy::Policy;
 use crate::search::{Search, SearchError};
 use crate::store::{OpenError, Store, StoreError, StoredEntry};
@@ -124,6 +126,12 @@ impl Catalogue {
         &self.store
     }
 
+    /// Hears of changes: the number of the last one that is durable. Nothing is heard when
+    /// no node is running.
+    pub fn changed(&self) -> watch::Receiver<ChangeNumber> {
+        self.live.changed()
+    }
+
     /// Answers a call that needs no running node.
     pub fn answer(&self, call: &Call, now: Timestamp) -> Answer {
         let answered = match call {
@@ -167,7 +175,20 @@ impl Catalogue {
         Ok(if current.is_empty() { of(|status| status != Status::Superseded) } else { current })
     }
 
-    fn timeline(&self, image: &ImageName, now: Timestamp) -> Result<Vec<EntryView>, Failure> {
+    /// The entry of a document.
+    pub fn entry(&self, id: &ContentId, now: Timestamp) -> Result<EntryView, Failure> {
+        let record = self.store.entry(id).map_err(store_failed)?;
+        let found = record.and_then(|record| {
+            let all = self.entries_of(&record.key.identifier).ok()?;
+            self.views(all, now).into_iter().find(|entry| entry.content_id == *id)
+        });
+        found.ok_or_else(|| {
+            Failure::new(FailureKind::NotFound, format!("the catalogue has no entry {id}"))
+        })
+    }
+
+    /// Every entry of an image, per endorser, oldest first.
+    pub fn timeline(&self, image: &ImageName, now: Timestamp) -> Result<Vec<EntryView>, Failure> {
         let identifier = self.identifier(image)?;
         let entries = self.entries_of(&identifier)?;
         if entries.is_empty() {
