@@ -36,6 +36,18 @@ pub(super) struct KeyOptions {
 }
 
 impl KeyOptions {
+    /// The same with what a configuration file says, where neither option nor environment
+    /// says anything.
+    pub(super) fn or(mut self, p12_cert: Option<PathBuf>, p12_password: Option<String>) -> Self {
+        if self.key.is_none() {
+            self.p12_cert = self.p12_cert.or(p12_cert);
+            if self.password_file.is_none() {
+                self.p12_password = self.p12_password.or(p12_password);
+            }
+        }
+        self
+    }
+
     /// The endorser's address, when it was given.
     pub(super) fn email(&self) -> Option<&Email> {
         self.email.as_ref()
