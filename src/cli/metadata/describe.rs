@@ -27,16 +27,16 @@ pub(in crate::cli) struct Description {
     #[arg(long, default_value = "machine")]
     kind: String,
     /// Operating system
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     os: String,
     /// Version of the operating system
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     os_version: String,
     /// Architecture
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     os_arch: String,
     /// Version of the image
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     image_version: String,
     /// raw or qcow2
     #[arg(long, default_value = "raw")]

@@ -13,6 +13,9 @@ use crate::manifest::pki::SigningKey;
 use crate::manifest::{Signed, SigningStyle, Verified, deprecate};
 use crate::model::{Email, Identifier, Timestamp};
 
+/// Dates that are tried, a second apart.
+const MAX_TAKEN: usize = 10;
+
 /// Create a new metadata entry for the given image that deprecates the image.
 #[derive(Debug, Parser)]
 #[command(
@@ -111,24 +114,30 @@ impl Task {
         style: SigningStyle,
     ) -> Result<Posted, Exit> {
         let entry = self.entry(marketplace).await.map_err(failed)?;
-        let signed = self.deprecate(&entry, key, style)?;
+        let date = self.date(marketplace, &entry).await.map_err(failed)?;
+        let email = Some(&self.email);
+        let signed = deprecate(entry.octets(), &self.reason, key, email, date, style)
+            .map_err(|error| unsigned(Exit::failed(error.to_string())))?;
         let new = signed.verified().manifest().key();
         // Invariant: what was signed is text.
         let document = String::from_utf8_lossy(signed.octets());
         marketplace.post(&document, &new).await.map_err(failed)
     }
 
-    fn deprecate(
-        &self,
-        entry: &Verified,
-        key: &SigningKey,
-        style: SigningStyle,
-    ) -> Result<Signed, Exit> {
-        // An entry of the same second would be another one under the same key.
-        let after = entry.manifest().endorsement.created.plus(Duration::from_secs(1));
-        let created = output::now().max(after);
-        deprecate(entry.octets(), &self.reason, key, Some(&self.email), created, style)
-            .map_err(|error| unsigned(Exit::failed(error.to_string())))
+    /// The date of the new entry: now, or a little later where an entry has that already. Two
+    /// under one key would be an equivocation.
+    async fn date(&self, marketplace: &Marketplace, entry: &Verified) -> Result<Timestamp, Exit> {
+        let second = Duration::from_secs(1);
+        let mut key = entry.manifest().key();
+        key.created = output::now().max(key.created.plus(second)).whole_seconds();
+        for _ in 0..MAX_TAKEN {
+            if marketplace.documents(&marketplace.url(&key)).await?.is_empty() {
+                return Ok(key.created);
+            }
+            key.created = key.created.plus(second);
+        }
+        let endpoint = &marketplace.endpoint;
+        Err(Exit::failed(format!("{endpoint}: there is an entry of every date: try again")))
     }
 
     /// The entry that is taken back, verified: a Marketplace must not make the endorser sign

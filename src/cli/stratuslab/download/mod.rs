@@ -27,8 +27,8 @@ Examples:
   stratus-download-image -o disk.img \\
       http://127.0.0.1:8081/metadata/MMZu9WvwKIro-rtBQfDk4PsKO7_/me@example.org/2012-02-03T10:11:12Z
 
-URI is the address of a manifest, or IDENTIFIER[/EMAIL[/DATE]] at the Marketplace, or the
-location of an image that an entry of the Marketplace names. The signature is verified, then
+URI is the address of a manifest, or IDENTIFIER[/EMAIL[/DATE]] at the Marketplace, or a
+location that a current entry of the Marketplace names first. The signature is verified, then
 the locations are tried in order, and last the Marketplace itself, for a suq node hands out
 images. What is compressed (gzip, bzip2, xz, zstd) is decompressed. The file appears when its
 size and every checksum of the manifest match. No policy is asked: see stratus-policy-image.
@@ -144,7 +144,8 @@ impl Download {
         }
     }
 
-    /// The documents of the entries whose location is what was typed.
+    /// The documents of the entries whose location is what was typed: the first one, for a
+    /// list has no more.
     async fn naming(
         &self,
         marketplace: &Marketplace,
