@@ -28,10 +28,10 @@ pub fn listed(text: &str) -> Result<Vec<&str>, Malformed> {
         match &event {
             Event::Eof if depth == 0 => return Ok(found),
             Event::Eof => return Err(wrong("it ends inside of an element".to_owned())),
-            Event::Start(tag) | Event::Empty(tag) if depth == 0 => {
-                if tag.name().as_ref() != "metadata" {
-                    return Ok(vec![text]);
-                }
+            Event::Start(tag) | Event::Empty(tag)
+                if depth == 0 && tag.name().as_ref() != "metadata" =>
+            {
+                return Ok(vec![text]);
             }
             Event::Start(_) | Event::Empty(_) if depth == 1 => start = before,
             _ => {}

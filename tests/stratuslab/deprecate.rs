@@ -1,5 +1,7 @@
 //! `stratus-deprecate-metadata`
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::server::answer;
 use super::*;
 
@@ -83,4 +85,31 @@ fn nothing_else_is_signed_than_what_was_meant() {
     let run = desk.run(DEPRECATE, &password);
     assert!(run.code == 1 && run.error.contains("the password is wrong"), "{run:?}");
     assert_eq!(fake.paths().len(), seen, "nothing was asked");
+}
+
+#[test]
+fn two_entries_never_have_one_date() {
+    let desk = Desk::new();
+    let identifier = desk.signed("image.xml", b"an image", &[]);
+    let image = desk.read("image.xml");
+    let asked = AtomicUsize::new(0);
+    let fake = Fake::new(move |request| {
+        if request.line.starts_with("POST ") {
+            return answer("201 Created", &[], b"metadata entry created");
+        }
+        let is_date = request.path.ends_with('Z');
+        match is_date && asked.fetch_add(1, Ordering::Relaxed) >= 2 {
+            true => answer("404 Not Found", &[], b"<error>metadata entry not found.</error>"),
+            false => answer("200 OK", &[], image.as_bytes()),
+        }
+    });
+    desk.done(DEPRECATE, &["--marketplace-endpoint", &fake.url(""), &identifier]);
+    let seen = fake.server.seen();
+    let date = |path: &str| path.rsplit('/').next().unwrap().parse::<Timestamp>().unwrap();
+    let dates: Vec<Timestamp> = seen[1..4].iter().map(|request| date(&request.path)).collect();
+    let second = Duration::from_secs(1);
+    assert_eq!(dates[1..], [dates[0].plus(second), dates[0].plus(second * 2)]);
+    let sent = Verifier::new().verify(&seen[4].body).unwrap();
+    assert_eq!(sent.manifest().endorsement.created, dates[2]);
+    assert!(dates[0] > desk.verified("image.xml").manifest().endorsement.created);
 }

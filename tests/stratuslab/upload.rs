@@ -44,9 +44,8 @@ fn the_marketplace_is_named_by_option_environment_or_file() {
         Fake::new(|request| {
             assert_eq!(request.header("content-type"), Some("application/xml"));
             assert_eq!(request.header("accept"), Some("application/xml"));
-            let mut steps = answer("201 Created", &[("Location", "http://x.invalid/")], b"created");
-            steps.push(Step::Close);
-            steps
+            assert!(request.body.starts_with(b"<?xml") && request.header("expect").is_none());
+            answer("201 Created", &[("Location", "http://x.invalid/")], b"created")
         })
     };
     let (one, two, three) = (serve(), serve(), serve());
@@ -87,12 +86,9 @@ fn answers_are_bounded_and_shown_harmlessly() {
         "/large/metadata" => vec![head("200 OK", &[("Content-Length", "99999999")]), Step::Hang],
         "/moved/metadata" => {
             let there = [("Location", "https://there.example/marketplace/metadata")];
-            [answer("301 Moved Permanently", &there, b""), vec![Step::Close]].concat()
+            answer("301 Moved Permanently", &there, b"")
         }
-        _ => {
-            let message = b"<error>a <b> \x1b[2J & c</error>";
-            [answer("400 Bad Request", &[], message), vec![Step::Close]].concat()
-        }
+        _ => answer("400 Bad Request", &[], b"<error>a <b> \x1b[2J & c</error>"),
     });
     for (path, says) in [
         ("/endless", "the answer has more than 16777216 bytes"),

@@ -7,10 +7,9 @@ use clap::Parser;
 use super::super::key::KeyOptions;
 use super::super::{Exit, ask, output};
 use super::marketplace::{EndpointOptions, Marketplace, Posted, verified};
-use super::user::UserFile;
 use super::{Named, Talk, failed, unsigned};
 use crate::manifest::pki::SigningKey;
-use crate::manifest::{Signed, SigningStyle, Verified, deprecate};
+use crate::manifest::{SigningStyle, Verified, deprecate};
 use crate::model::{Email, Identifier, Timestamp};
 
 /// Dates that are tried, a second apart.
@@ -36,8 +35,6 @@ pub(super) struct Deprecate {
     #[command(flatten)]
     talk: Talk,
     #[command(flatten)]
-    user: UserFile,
-    #[command(flatten)]
     endpoint: EndpointOptions,
     #[command(flatten)]
     key: KeyOptions,
@@ -60,9 +57,8 @@ impl Named for Deprecate {
 
 impl Deprecate {
     pub(super) fn run(self) -> Result<(), Exit> {
-        let user = self.user.read().map_err(failed)?;
-        let marketplace = self.endpoint.read(&user).and_then(Marketplace::new).map_err(failed)?;
-        let options = user.complete(self.key);
+        let marketplace = self.endpoint.marketplace().map_err(failed)?;
+        let options = self.endpoint.user.read().map_err(failed)?.complete(self.key);
         let key = options.read().map_err(unsigned)?;
         let style = options.style();
         let email = endorser(&key, options.email())?;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use clap::Args;
 
 use super::super::Exit;
-use super::user::UserSettings;
-use crate::fetch::{Client, Endpoint, Pattern, Reply, Settings, SourceError};
+use super::user::UserFile;
+use crate::fetch::{BadEndpoint, Client, Endpoint, Pattern, Reply, Settings, SourceError};
 use crate::manifest::{Verified, Verifier, error_text, listed};
 use crate::model::{EntryKey, Identifier};
 
@@ -24,6 +24,8 @@ const SHOWN: usize = 500;
 /// Which Marketplace.
 #[derive(Debug, Args)]
 pub(super) struct EndpointOptions {
+    #[command(flatten)]
+    pub(super) user: UserFile,
     /// Marketplace, as host or URL; after the environment the configuration file is asked
     /// [default: http://127.0.0.1:8081, the node of this machine]
     #[arg(long, value_name = "URL", env = "STRATUSLAB_MARKETPLACE_ENDPOINT")]
@@ -32,10 +34,14 @@ pub(super) struct EndpointOptions {
 
 impl EndpointOptions {
     /// The Marketplace that option, environment or file name, or the local one.
-    pub(super) fn read(&self, user: &UserSettings) -> Result<Endpoint, Exit> {
+    pub(super) fn marketplace(&self) -> Result<Marketplace, Exit> {
+        let user = self.user.read()?;
         let named = self.marketplace_endpoint.as_deref().filter(|text| !text.is_empty());
         let text = named.or(user.marketplace_endpoint.as_deref()).unwrap_or(LOCAL);
-        text.parse().map_err(|error| Exit::new(Exit::USAGE, format!("{error}")))
+        let endpoint = text.parse();
+        Marketplace::new(
+            endpoint.map_err(|error: BadEndpoint| Exit::new(Exit::USAGE, error.to_string()))?,
+        )
     }
 }
 
@@ -54,7 +60,7 @@ pub(super) struct Posted {
 }
 
 impl Marketplace {
-    pub(super) fn new(endpoint: Endpoint) -> Result<Marketplace, Exit> {
+    fn new(endpoint: Endpoint) -> Result<Marketplace, Exit> {
         let client = client(endpoint.pattern().into_iter().collect())?;
         Ok(Marketplace { endpoint, client })
     }

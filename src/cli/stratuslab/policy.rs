@@ -7,8 +7,7 @@ use clap::Parser;
 
 use super::super::policy::{read_rules, use_now};
 use super::super::{Exit, ask, output};
-use super::marketplace::{EndpointOptions, Marketplace, parts, verified};
-use super::user::UserFile;
+use super::marketplace::{EndpointOptions, parts, verified};
 use super::{FAILED, Named, Talk};
 use crate::home::anchors_of;
 use crate::manifest::pki::Anchors;
@@ -38,8 +37,6 @@ pub(super) struct PolicyImage {
     #[command(flatten)]
     talk: Talk,
     #[command(flatten)]
-    user: UserFile,
-    #[command(flatten)]
     endpoint: EndpointOptions,
     /// Policy configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/stratuslab/policy.cfg")]
@@ -66,7 +63,7 @@ impl PolicyImage {
         let rules = read_rules(&self.policy)?;
         let anchors = anchors(&rules, self.anchors.as_deref())?;
         let rules = if anchors.is_some() { rules } else { rules.of_judged_signers() };
-        let marketplace = Marketplace::new(self.endpoint.read(&self.user.read()?)?)?;
+        let marketplace = self.endpoint.marketplace()?;
         let url = marketplace.endpoint.at(&[&["metadata"][..], &path].concat());
         let documents = ask::block_on(marketplace.documents(&url))??;
         let (entries, mut reasons) = verified(&documents);

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::super::{Exit, ask, output, publish};
-use super::marketplace::{EndpointOptions, Marketplace};
-use super::user::UserFile;
+use super::marketplace::EndpointOptions;
 use super::{Named, Talk, must_be_file};
 use crate::manifest::parse_unsigned;
 
@@ -25,8 +24,6 @@ pub(super) struct Upload {
     #[command(flatten)]
     talk: Talk,
     #[command(flatten)]
-    user: UserFile,
-    #[command(flatten)]
     endpoint: EndpointOptions,
     /// The signed metadata
     #[arg(value_name = "METADATA-FILE")]
@@ -42,7 +39,7 @@ impl Named for Upload {
 impl Upload {
     pub(super) fn run(self) -> Result<(), Exit> {
         must_be_file(&self.file, "the metadata file")?;
-        let marketplace = Marketplace::new(self.endpoint.read(&self.user.read()?)?)?;
+        let marketplace = self.endpoint.marketplace()?;
         let document = publish::read_document(&self.file)?;
         // Whether it is signed, and by whom, is for the Marketplace to say.
         let manifest = parse_unsigned(document.as_bytes())

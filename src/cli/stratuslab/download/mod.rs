@@ -9,7 +9,6 @@ use clap::Parser;
 use self::image::{Sources, fetch};
 use super::super::{Exit, ask, output};
 use super::marketplace::{self, EndpointOptions, Marketplace, documents, parts, verified};
-use super::user::UserFile;
 use super::{Named, Talk};
 use crate::fetch::{Client, Endpoint, Pattern, Reason};
 use crate::manifest::{Manifest, Verified};
@@ -40,8 +39,6 @@ pub(super) struct Download {
     #[command(flatten)]
     talk: Talk,
     #[command(flatten)]
-    user: UserFile,
-    #[command(flatten)]
     endpoint: EndpointOptions,
     /// Where to save the image
     #[arg(short, long, value_name = "FILE", default_value = "/tmp/image.img")]
@@ -62,7 +59,7 @@ impl Named for Download {
 
 impl Download {
     pub(super) fn run(self) -> Result<(), Exit> {
-        let marketplace = Marketplace::new(self.endpoint.read(&self.user.read()?)?)?;
+        let marketplace = self.endpoint.marketplace()?;
         // A file that is half written vanishes also then.
         match ask::until_interrupted(self.download(&marketplace))? {
             Some(ended) => ended,
