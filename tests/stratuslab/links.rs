@@ -25,12 +25,14 @@ fn links_are_made_once_and_take_nobodys_place() {
     fs::create_dir(&other).unwrap();
     desk.write("other/stratus-sign-metadata", "#!/usr/bin/python2");
     symlink("/nowhere", desk.path("other/stratus-policy-image")).unwrap();
+    symlink("/bin/sh", desk.path("other/stratus-image-policy")).unwrap();
     let refused = suq(&["links", &other]);
     assert_eq!(refused.code, 1);
-    for word in ["stratus-sign-metadata", "stratus-policy-image", "--force", &other] {
+    let taken = ["stratus-sign-metadata", "stratus-policy-image", "stratus-image-policy"];
+    for word in taken.into_iter().chain(["--force", &other]) {
         assert!(refused.error.contains(word), "{refused:?}");
     }
-    assert_eq!(fs::read_dir(&other).unwrap().count(), 2, "nothing was made");
+    assert_eq!(fs::read_dir(&other).unwrap().count(), 3, "nothing was made");
     assert_eq!(desk.read("other/stratus-sign-metadata"), "#!/usr/bin/python2");
 
     let forced = suq(&["links", &other, "--force"]);

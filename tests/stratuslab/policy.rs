@@ -153,6 +153,9 @@ fn signers_are_compared_with_anchors_where_that_is_asked_for() {
     let asks = "[trust]\nrequire = anchored\n";
     judged.allows(asks, &["--anchors", "ours"]);
     judged.refuses(asks, &["--anchors", "theirs"], "the signer is not trusted");
+    // The grid's folder, which knows nobody of ours where there is one.
+    let run = judged.judge(asks, &[]);
+    assert!(run.code == 255 && run.output.is_empty(), "{run:?}");
     let run = judged.judge("", &["--anchors", "none"]);
     assert!(run.code == 255 && run.error.contains("none") && run.output.is_empty(), "{run:?}");
     // One endorser is not two.
