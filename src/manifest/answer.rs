@@ -107,6 +107,15 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_was_cut_is_no_shorter_list() {
+        let list = "<metadata><a x='1'>b</a><!-- c --><d/></metadata>";
+        for end in "<metadata".len()..list.len() {
+            assert!(listed(&list[..end]).is_err(), "{}", &list[..end]);
+        }
+        assert_eq!(listed(list).unwrap().len(), 2);
+    }
+
+    #[test]
     fn errors_are_read_escaped_or_not() {
         let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
         for (text, message) in [

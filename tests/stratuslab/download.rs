@@ -159,3 +159,31 @@ fn manifests_of_other_servers_are_verified_and_judged_no_further() {
         assert!(!desk.path("copy.img").exists());
     }
 }
+
+#[test]
+fn an_interrupted_download_leaves_nothing() {
+    let desk = Desk::new();
+    desk.signed("image.xml", &content(), &[]);
+    let manifest = desk.read("image.xml");
+    let size = content().len().to_string();
+    let fake = Fake::new(move |request| match request.path.as_str() {
+        "/image.xml" => answer("200 OK", &[], manifest.as_bytes()),
+        // The first question is for a few bytes.
+        _ if request.header("range").is_some() => file(request, &content(), "\"a\""),
+        _ => {
+            let head = head("200 OK", &[("Content-Length", &size), ("ETag", "\"a\"")]);
+            vec![head, Step::Send(content()[..1000].to_vec()), Step::Hang]
+        }
+    });
+    fs::create_dir(desk.path("out")).unwrap();
+    let mut command = Command::new(desk.path("bin/stratus-download-image"));
+    command.args(["-e", &fake.url(""), "-o", "out/copy.img", &fake.url("/image.xml")]);
+    command.current_dir(&desk.folder).stderr(Stdio::piped()).env("HOME", desk.folder.path());
+    let child = command.spawn().unwrap();
+    let files = || fs::read_dir(desk.path("out")).unwrap().count();
+    site::wait_for("bytes come", || files() == 1);
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), files()), (Some(255), 0), "{output:?}");
+}

@@ -163,3 +163,20 @@ fn pack(tool: &str, file: &Path) -> String {
     let (_, ending) = ending.iter().find(|(name, _)| *name == tool).unwrap();
     (*ending).to_owned()
 }
+
+/// Runs openssl in the desk's folder.
+fn openssl(desk: &Desk, arguments: &[&str]) {
+    let output = Command::new("openssl").args(arguments).current_dir(&desk.folder).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A key of that time, `old.p12` with the password `old`, and its own certificate, `c`.
+fn old_key(desk: &Desk) {
+    let subject = ["-subj", "/O=Old/CN=Jane", "-addext", "subjectAltName=email:old@example.org"];
+    let new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k", "-out", "c"];
+    openssl(desk, &[&new[..], &subject].concat());
+    // RC2-40 for the certificate, 3DES for the key.
+    let export = ["pkcs12", "-export", "-legacy", "-inkey", "k", "-in", "c", "-out", "old.p12"];
+    openssl(desk, &[&export[..], &["-passout", "pass:old"]].concat());
+}

@@ -147,3 +147,24 @@ fn it_uploads_checks_downloads_and_deprecates() {
     assert!(client.upload(&document).unwrap_err().contains("older than latest entry"));
     assert_eq!(site.entries(), 2);
 }
+
+#[test]
+fn its_signatures_need_the_sites_consent() {
+    let desk = Desk::new();
+    old_key(&desk);
+    desk.write("disk.img", "an image");
+    desk.done("stratus-build-metadata", &["--os=a", "-qq", "disk.img"]);
+    let key = ["--p12-cert", "old.p12", "--p12-password", "old", "--legacy", "a---base-.xml"];
+    desk.done("stratus-sign-metadata", &key);
+    let document = desk.read("a---base-.xml");
+
+    let (site, _) = desk.market();
+    fs::copy(desk.path("c"), site.home.join("trust/old.pem")).unwrap();
+    assert_eq!(site.run(&["policy", "reload"]).code, 0);
+    let client = OldClient { address: site.http() };
+    assert!(client.upload(&document).unwrap_err().starts_with("refused by this site's rules"));
+    fs::write(site.home.join("policy.cfg"), "[trust]\nlegacy = accept\n").unwrap();
+    assert_eq!(site.run(&["policy", "reload"]).code, 0);
+    let path = client.upload(&document).unwrap();
+    assert!(client.get(&path).body == document.as_bytes());
+}

@@ -5,12 +5,6 @@ use super::*;
 const SIGN: &str = "stratus-sign-metadata";
 const VALIDATE: &str = "stratus-validate-metadata";
 
-fn openssl(desk: &Desk, arguments: &[&str]) {
-    let output = Command::new("openssl").args(arguments).current_dir(&desk.folder).output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 fn unsigned(desk: &Desk) -> String {
     desk.write("disk.img", "an image");
     desk.done("stratus-build-metadata", &["--os=a", "-qq", "disk.img"]);
@@ -111,12 +105,7 @@ fn what_cannot_be_signed_has_its_code_and_stays_as_it_is() {
 fn keys_of_that_time_sign_as_verifiers_of_that_time_read_it() {
     let desk = Desk::new();
     unsigned(&desk);
-    let subject = ["-subj", "/O=Old/CN=Jane", "-addext", "subjectAltName=email:old@example.org"];
-    let new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k", "-out", "c"];
-    openssl(&desk, &[&new[..], &subject].concat());
-    // RC2-40 for the certificate, 3DES for the key.
-    let export = ["pkcs12", "-export", "-legacy", "-inkey", "k", "-in", "c", "-out", "old.p12"];
-    openssl(&desk, &[&export[..], &["-passout", "pass:old"]].concat());
+    old_key(&desk);
     let key = ["--p12-cert", "old.p12", "--p12-password", "old"];
     desk.done(SIGN, &[&key[..], &["--output", "new.xml", "a---base-.xml"]].concat());
     let new = desk.verified("new.xml");

@@ -1,6 +1,6 @@
 //! The user's configuration file, as StratusLab's client has it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -43,12 +43,13 @@ impl UserFile {
         let file = match &self.config {
             Some(file) => file.clone(),
             None => {
-                let home = std::env::var_os("HOME").unwrap_or_default();
-                let file = PathBuf::from(home).join(".stratuslab/stratuslab-user.cfg");
-                if !file.exists() {
-                    return Ok(UserSettings::default());
+                let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+                let file =
+                    home.map(|home| Path::new(&home).join(".stratuslab/stratuslab-user.cfg"));
+                match file.filter(|file| file.exists()) {
+                    Some(file) => file,
+                    None => return Ok(UserSettings::default()),
                 }
-                file
             }
         };
         let text = std::fs::read_to_string(&file).map_err(Exit::io(&file))?;
