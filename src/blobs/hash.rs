@@ -187,9 +187,25 @@ pub fn hash_file(
     mut progress: impl FnMut(u64),
 ) -> io::Result<Hashed> {
     let mut file = File::open(path)?;
+    let chunks = std::iter::from_fn(|| read_chunk(&mut file).transpose());
+    hash_chunks(
+        chunks.inspect(|chunk| {
+            if let Ok(chunk) = chunk {
+                progress(chunk.len() as u64);
+            }
+        }),
+        algorithms,
+    )
+}
+
+/// The same of bytes as they come, until the first error.
+pub fn hash_chunks<E: From<io::Error>>(
+    chunks: impl Iterator<Item = Result<Bytes, E>>,
+    algorithms: &[Algorithm],
+) -> Result<Hashed, E> {
     let (mut hasher, mut pieces) = (Hasher::new(algorithms), PieceHasher::new());
-    while let Some(chunk) = read_chunk(&mut file)? {
-        progress(chunk.len() as u64);
+    for chunk in chunks {
+        let chunk = chunk?;
         hasher.update(&chunk);
         pieces.update(&chunk);
     }

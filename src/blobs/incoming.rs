@@ -42,7 +42,10 @@ pub struct Expected {
 
 impl Expected {
     /// Compares what was found with every expectation.
-    pub(super) fn compare(&self, bytes: u64, found: &Checksums) -> Result<(), BlobError> {
+    ///
+    /// # Errors
+    /// The first that does not match.
+    pub fn compare(&self, bytes: u64, found: &Checksums) -> Result<(), BlobError> {
         if bytes != self.bytes {
             return Err(BlobError::Size { expected: self.bytes, found: bytes });
         }

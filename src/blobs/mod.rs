@@ -42,7 +42,7 @@ pub use collect::{Evicted, Kept, MAX_EVICTABLE, Plan, Swept};
 pub use error::BlobError;
 pub use export::export;
 pub use folder::{Stored, Usage};
-pub use hash::{CHUNK_BYTES, Hashed, Hasher, hash_file};
+pub use hash::{CHUNK_BYTES, Hashed, Hasher, hash_chunks, hash_file};
 pub use incoming::{Expected, Finished, Incoming};
 pub use reread::{Damage, Found, MAX_DAMAGED, Reread};
 pub use scrub::ScrubState;

@@ -9,14 +9,22 @@ use crate::manifest::SigningStyle;
 use crate::manifest::pki::{KeyError, Password, SigningKey};
 use crate::model::Email;
 
+/// Where the PKCS#12 file is, when no option says it.
+const P12_CERTIFICATE: &str = "STRATUSLAB_P12_CERTIFICATE";
+
+/// Its password, when no option says it.
+const P12_PASSWORD: &str = "STRATUSLAB_P12_PASSWORD";
+
 /// Where the key and its certificate are.
 #[derive(Debug, Args)]
 pub(super) struct KeyOptions {
     /// PKCS#12 file with key and certificate [default: ~/.globus/usercert.p12]
-    #[arg(long, value_name = "FILE", env = "STRATUSLAB_P12_CERTIFICATE")]
+    /// [env: STRATUSLAB_P12_CERTIFICATE]
+    #[arg(long, value_name = "FILE")]
     p12_cert: Option<PathBuf>,
     /// Password of the key; better in a file, or typed when asked
-    #[arg(long, value_name = "TEXT", env = "STRATUSLAB_P12_PASSWORD", hide_env_values = true)]
+    /// [env: STRATUSLAB_P12_PASSWORD]
+    #[arg(long, value_name = "TEXT")]
     p12_password: Option<String>,
     /// File whose first line is the password of the key
     #[arg(long, value_name = "FILE", conflicts_with = "p12_password")]
@@ -33,9 +41,24 @@ pub(super) struct KeyOptions {
     /// Sign with RSA-SHA1, as verifiers of the StratusLab time need it
     #[arg(long)]
     legacy: bool,
+    #[arg(skip)]
+    otherwise: Otherwise,
+}
+
+/// What counts where neither an option nor the environment says anything.
+#[derive(Debug, Clone, Default)]
+struct Otherwise {
+    p12_cert: Option<PathBuf>,
+    p12_password: Option<String>,
 }
 
 impl KeyOptions {
+    /// The same with what a configuration file says, where neither option nor environment
+    /// says anything.
+    pub(super) fn or(self, p12_cert: Option<PathBuf>, p12_password: Option<String>) -> Self {
+        KeyOptions { otherwise: Otherwise { p12_cert, p12_password }, ..self }
+    }
+
     /// The endorser's address, when it was given.
     pub(super) fn email(&self) -> Option<&Email> {
         self.email.as_ref()
@@ -64,12 +87,14 @@ impl KeyOptions {
             let home = std::env::var_os("HOME").unwrap_or_default();
             PathBuf::from(home).join(".globus/usercert.p12")
         };
-        let file = self.p12_cert.clone().unwrap_or_else(default);
+        let named = self.p12_cert.clone().or_else(|| environment(P12_CERTIFICATE).map(Into::into));
+        let file = named.or_else(|| self.otherwise.p12_cert.clone()).unwrap_or_else(default);
         let octets = zeroize::Zeroizing::new(std::fs::read(&file).map_err(|error| {
             let advice = "name the key with --p12-cert, or --key and --cert";
             Exit::failed(format!("{}: {error}; {advice}", file.display()))
         })?);
-        let password = match self.given_password()? {
+        let otherwise = || self.otherwise.p12_password.clone().map(Password::new);
+        let password = match self.given_password()?.or_else(otherwise) {
             Some(password) => password,
             None => ask(&file)?,
         };
@@ -84,8 +109,14 @@ impl KeyOptions {
             let first = text.lines().next().unwrap_or("").to_owned();
             return Ok(Some(Password::new(first)));
         }
-        Ok(self.p12_password.clone().map(Password::new))
+        let given = self.p12_password.clone().or_else(|| environment(P12_PASSWORD));
+        Ok(given.map(Password::new))
     }
+}
+
+/// Read here and not as options: what stands in the environment contradicts no option.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn ask(file: &std::path::Path) -> Result<Password, Exit> {

@@ -13,6 +13,7 @@ mod init;
 mod invite;
 mod join;
 mod key;
+mod links;
 mod metadata;
 mod metrics;
 mod output;
@@ -26,6 +27,7 @@ mod search;
 mod serve;
 mod status;
 mod store;
+mod stratuslab;
 mod sync;
 mod trust;
 mod why;
@@ -117,16 +119,21 @@ enum Command {
     Blob(blob::BlobCommand),
     /// Check, rebuild or count the store
     Store(store::StoreCommand),
+    /// Make links by whose names this program is StratusLab's commands
+    Links(links::Links),
     /// Print shell completions
     Completions(pages::Completions),
     /// Print the manual page
     Man(pages::Man),
 }
 
-/// Runs the command of this process.
+/// Runs the command of this process: the one that its link is named after, or one of suq.
 pub fn main() -> ExitCode {
+    if let Some(ended) = stratuslab::main(std::env::args_os()) {
+        return ended;
+    }
     let cli = Cli::parse();
-    start_logging(&cli);
+    start_logging(cli.common.verbose, matches!(cli.command, Command::Serve(_)));
     let common = cli.common;
     let ended = match cli.command {
         Command::Init(command) => command.run(&common),
@@ -149,6 +156,7 @@ pub fn main() -> ExitCode {
         Command::Get(command) => command.run(&common),
         Command::Blob(command) => command.run(&common),
         Command::Store(command) => command.run(&common),
+        Command::Links(command) => command.run(&common),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     };
@@ -162,9 +170,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Logs go to standard error; `RUST_LOG` overrides the levels.
-fn start_logging(cli: &Cli) {
-    let serving = matches!(cli.command, Command::Serve(_));
-    let level = match (cli.common.verbose, serving) {
+fn start_logging(verbose: u8, serving: bool) {
+    let level = match (verbose, serving) {
         (0, false) => "error",
         (0, true) => "suq=info,error",
         (1, _) => "suq=debug,warn",

@@ -37,7 +37,12 @@ pub(super) fn json_line(value: &impl Serialize) {
 
 /// What went wrong.
 pub(super) fn error(message: &str) {
-    eprintln!("suq: {message}");
+    error_of("suq", message);
+}
+
+/// What went wrong in the program of this name.
+pub(super) fn error_of(program: &str, message: &str) {
+    eprintln!("{program}: {message}");
 }
 
 /// What people should know besides the answer.

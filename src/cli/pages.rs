@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Exit, output};
+use super::{Cli, Exit, output, stratuslab};
 
 /// Print shell completions.
 #[derive(Debug, Args)]
@@ -33,6 +33,14 @@ impl Man {
         clap_mangen::Man::new(Cli::command())
             .render(&mut text)
             .map_err(|error| Exit::failed(error.to_string()))?;
+        let names: Vec<String> = stratuslab::names().map(|name| name.replace('-', "\\-")).collect();
+        let links = format!(
+            ".SH \"STRATUSLAB COMMANDS\"\nThrough links of their names, which \\fBsuq links\\fR \
+             makes, this program is also the commands of StratusLab's client: {}. Each has \
+             \\fB\\-\\-help\\fR.\n",
+            names.join(", ")
+        );
+        text.extend_from_slice(links.as_bytes());
         output::raw(&text);
         Ok(())
     }

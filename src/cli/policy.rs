@@ -1,11 +1,12 @@
 //! `suq policy`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use super::{Common, Exit, ask, output, publish, trust, why};
-use crate::manifest::Verifier;
+use crate::manifest::Trust;
 use crate::node::{Answer, Call, ImageName, JudgedEntry, PolicyView, WhyView};
 use crate::policy::{Context, Policy as Rules, Purpose};
 
@@ -78,32 +79,15 @@ fn check(common: &Common, image: &str) -> Result<(), Exit> {
 /// latest entry of its endorser in a fresh catalogue.
 fn check_offline(
     common: &Common,
-    file: &std::path::Path,
-    policy: &std::path::Path,
+    file: &Path,
+    policy: &Path,
     anchors: Option<PathBuf>,
 ) -> Result<(), Exit> {
     let document = publish::read_document(file)?;
-    let verified = Verifier::new()
-        .verify(document.as_bytes())
-        .map_err(|error| Exit::new(Exit::NOT_VERIFIED, format!("{}: {error}", file.display())))?;
-    let text = std::fs::read_to_string(policy).map_err(Exit::io(policy))?;
-    let rules = Rules::parse(&policy.display().to_string(), &text)
-        .map_err(|error| Exit::new(Exit::REFUSED, error.to_string()))?;
+    let verified = publish::verify(file, &document)?;
+    let rules = read_rules(policy)?;
     let trust = trust::read_anchors(common, anchors)?.check(&verified);
-    for warning in rules.warnings() {
-        output::note(&format!("warning: {warning}"));
-    }
-    let context = Context {
-        now: output::now(),
-        trust: &trust,
-        purpose: Purpose::Use {
-            latest: true,
-            endorsements: 1,
-            reconciled: Some(std::time::Duration::ZERO),
-            reconciled_peers: usize::MAX,
-        },
-        rules: rules.digest(),
-    };
+    let context = use_now(&rules, &trust, true, 1);
     let judged = JudgedEntry {
         key: verified.manifest().key(),
         content_id: verified.content_id(),
@@ -114,6 +98,37 @@ fn check_offline(
     };
     let identifier = verified.manifest().identifier;
     verdict(common, WhyView { identifier, entries: vec![judged] })
+}
+
+/// Reads a policy file, and warns of items that can never match.
+pub(super) fn read_rules(policy: &Path) -> Result<Rules, Exit> {
+    let text = std::fs::read_to_string(policy).map_err(Exit::io(policy))?;
+    let rules = Rules::parse(&policy.display().to_string(), &text)
+        .map_err(|error| Exit::new(Exit::REFUSED, error.to_string()))?;
+    for warning in rules.warnings() {
+        output::note(&format!("warning: {warning}"));
+    }
+    Ok(rules)
+}
+
+/// A judgement of an image's use now, as if the catalogue were fresh.
+pub(super) fn use_now<'a>(
+    rules: &Rules,
+    trust: &'a Trust,
+    latest: bool,
+    endorsements: usize,
+) -> Context<'a> {
+    Context {
+        now: output::now(),
+        trust,
+        purpose: Purpose::Use {
+            latest,
+            endorsements,
+            reconciled: Some(Duration::ZERO),
+            reconciled_peers: usize::MAX,
+        },
+        rules: rules.digest(),
+    }
 }
 
 fn verdict(common: &Common, verdicts: WhyView) -> Result<(), Exit> {

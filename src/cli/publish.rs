@@ -7,7 +7,7 @@ use clap::Args;
 use super::progress::bytes_bar;
 use super::{Common, Exit, ask, output};
 use crate::blobs::Expected;
-use crate::manifest::Verifier;
+use crate::manifest::{Verified, Verifier};
 use crate::node::{Answer, Call};
 use crate::wire::MAX_DOCUMENT_BYTES;
 
@@ -32,10 +32,7 @@ impl Publish {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         let home = ask::home(common)?;
         let document = read_document(&self.manifest)?;
-        let file = self.manifest.display();
-        let verified = Verifier::new()
-            .verify(document.as_bytes())
-            .map_err(|error| Exit::new(Exit::NOT_VERIFIED, format!("{file}: {error}")))?;
+        let verified = verify(&self.manifest, &document)?;
         if let Some(image) = &self.image {
             let manifest = verified.manifest();
             let expected =
@@ -62,6 +59,13 @@ impl Publish {
             other => Err(ask::unexpected(&other)),
         }
     }
+}
+
+/// Verifies the document of a file.
+pub(super) fn verify(file: &Path, document: &str) -> Result<Verified, Exit> {
+    Verifier::new()
+        .verify(document.as_bytes())
+        .map_err(|error| Exit::new(Exit::NOT_VERIFIED, format!("{}: {error}", file.display())))
 }
 
 /// A document of a size that can be one.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{Common, Exit, ask, output, publish};
 use crate::home::anchors_of;
 use crate::manifest::pki::{AnchorView, Anchors, Explanation};
-use crate::manifest::{Trust as Opinion, Verified, Verifier};
+use crate::manifest::{Trust as Opinion, Verified};
 use crate::model::Timestamp;
 
 /// Show whom this site trusts, and why it trusts a signer or not.
@@ -109,9 +109,7 @@ fn passed(time: Option<Timestamp>) -> &'static str {
 
 fn check(common: &Common, file: &std::path::Path, anchors: &Anchors) -> Result<(), Exit> {
     let document = publish::read_document(file)?;
-    let verified = Verifier::new()
-        .verify(document.as_bytes())
-        .map_err(|error| Exit::new(Exit::NOT_VERIFIED, format!("{}: {error}", file.display())))?;
+    let verified = publish::verify(file, &document)?;
     let explanation = anchors.explain(&verified);
     if common.json {
         let signer = verified.signer();

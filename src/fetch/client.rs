@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use data_encoding::BASE64;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, IF_RANGE, LOCATION, PROXY_AUTHORIZATION,
     RANGE, USER_AGENT,
 };
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::http::request;
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,7 +31,7 @@ const AGENT: &str = concat!("suq/", env!("CARGO_PKG_VERSION"));
 /// Fetches from URLs. Clones share their connections.
 #[derive(Clone)]
 pub struct Client {
-    inner: legacy::Client<Connector, Empty<Bytes>>,
+    inner: legacy::Client<Connector, Full<Bytes>>,
     connector: Connector,
     limits: Limits,
     unpackers: Arc<Semaphore>,
@@ -103,8 +104,25 @@ impl Client {
     }
 
     async fn send(&self, url: &Url, ask: &Ask) -> Result<Response<Incoming>, SourceError> {
+        let mut request = self.request(Method::GET, url)?.header(ACCEPT, "*/*");
+        if let Some((first, last)) = ask.range {
+            request = request.header(RANGE, format!("bytes={first}-{last}"));
+            if let Some(validator) = &ask.of {
+                request = request.header(IF_RANGE, validator);
+            }
+        }
+        self.answer(url, request, Bytes::new()).await
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn answer(
+        &self,
+        url: &Url,
+        request: request::Builder,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, SourceError> {
         let host = host(url);
-        let request = self.request(url, ask).map_err(|reason| SourceError::never(&host, reason))?;
+        let request = request.body(Full::new(body)).map_err(|error| bad_url(url, error))?;
         let limit = self.limits.answer;
         let answer = tokio::time::timeout(limit, self.inner.request(request)).await;
         let answer = answer.map_err(|_| SourceError::failed(&host, Reason::AnswerLimit(limit)))?;
@@ -115,18 +133,18 @@ impl Client {
         })
     }
 
-    fn request(&self, url: &Url, ask: &Ask) -> Result<Request<Empty<Bytes>>, Reason> {
+    /// A request with what every one has.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        url: &Url,
+    ) -> Result<request::Builder, SourceError> {
         let uri = bare(url)?;
-        let mut request = Request::get(uri.clone())
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri.clone())
             .header(USER_AGENT, AGENT)
-            .header(ACCEPT, "*/*")
             .header(ACCEPT_ENCODING, "identity");
-        if let Some((first, last)) = ask.range {
-            request = request.header(RANGE, format!("bytes={first}-{last}"));
-            if let Some(validator) = &ask.of {
-                request = request.header(IF_RANGE, validator);
-            }
-        }
         if let Some(authorization) = basic(url) {
             request = request.header(AUTHORIZATION, authorization);
         }
@@ -137,8 +155,12 @@ impl Client {
         {
             request = request.header(PROXY_AUTHORIZATION, authorization);
         }
-        request.body(Empty::new()).map_err(|error| Reason::BadUrl(error.to_string()))
+        Ok(request)
     }
+}
+
+fn bad_url(url: &Url, error: impl std::fmt::Display) -> SourceError {
+    SourceError::never(&host(url), Reason::BadUrl(error.to_string()))
 }
 
 /// Reads a URL that a stranger wrote.
@@ -166,14 +188,12 @@ pub(super) fn host(url: &Url) -> String {
 }
 
 /// The URL without user, password and fragment.
-fn bare(url: &Url) -> Result<Uri, Reason> {
-    let mut url = url.clone();
-    url.set_fragment(None);
-    let stripped = url.set_username("").and_then(|()| url.set_password(None));
-    stripped.map_err(|()| Reason::BadUrl("user".to_owned()))?;
-    url.as_str()
-        .parse()
-        .map_err(|error: hyper::http::uri::InvalidUri| Reason::BadUrl(error.to_string()))
+fn bare(url: &Url) -> Result<Uri, SourceError> {
+    let mut stripped = url.clone();
+    stripped.set_fragment(None);
+    let done = stripped.set_username("").and_then(|()| stripped.set_password(None));
+    done.map_err(|()| bad_url(url, "user"))?;
+    stripped.as_str().parse().map_err(|error: hyper::http::uri::InvalidUri| bad_url(url, error))
 }
 
 fn basic(url: &Url) -> Option<HeaderValue> {
@@ -193,7 +213,10 @@ fn percent_decode(text: &str) -> Vec<u8> {
 }
 
 /// Where an answer sends us on to.
-fn redirect(url: &Url, response: &Response<Incoming>) -> Result<Option<Url>, SourceError> {
+pub(super) fn redirect(
+    url: &Url,
+    response: &Response<Incoming>,
+) -> Result<Option<Url>, SourceError> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }

@@ -87,6 +87,14 @@ pub enum Reason {
     Downgrade,
     #[error("the server answered {0}")]
     Status(u16),
+    #[error("it redirects to {0}: name that one")]
+    Elsewhere(String),
+    #[error("the answer has more than {0} bytes")]
+    AnswerSize(u64),
+    #[error("the answer did not come to its end within {} s", .0.as_secs())]
+    WholeLimit(Duration),
+    #[error("it cannot be read ({0})")]
+    Unreadable(String),
     #[error("the file has {found} bytes, the image {expected}, and it is not compressed")]
     Size { found: u64, expected: u64 },
     #[error("the compressed file has {found} bytes, too many for an image of {expected}")]

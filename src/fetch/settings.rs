@@ -17,6 +17,9 @@ pub const ANSWER_SECONDS: u64 = 60;
 /// recover from a short outage, shorter than patience.
 pub const STALL_SECONDS: u64 = 30;
 
+/// Seconds for a whole answer of a Marketplace: a list of 16 MB over a slow line.
+pub const WHOLE_SECONDS: u64 = 300;
+
 /// Redirects that are followed: a short link, http to https, a mirror chooser and
 /// a signed address are four.
 pub const MAX_REDIRECTS: usize = 8;

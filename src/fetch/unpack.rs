@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -18,7 +19,7 @@ use super::settings::{MAX_CHUNK_BYTES, MAX_WINDOW_BYTES};
 
 /// Chunks that wait on either side of a decompressor: enough that neither side
 /// waits for the other at every chunk.
-const CHUNKS_WAITING: usize = 4;
+pub(super) const CHUNKS_WAITING: usize = 4;
 
 /// Bytes that tell every format.
 pub(super) const MAGIC_BYTES: usize = 6;
@@ -40,6 +41,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Format; 4] = [Format::Gzip, Format::Bzip2, Format::Xz, Format::Zstd];
+
     /// By the first bytes.
     pub(super) fn by_content(start: &[u8]) -> Option<Format> {
         match start {
@@ -50,6 +54,22 @@ impl Format {
             // A file may begin with a frame to skip, as those of pzstd do.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Format::Zstd),
             _ => None,
+        }
+    }
+
+    /// By the ending of a file's name, in either case; other files are not compressed.
+    pub fn by_ending(path: &Path) -> Option<Format> {
+        let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+        Format::ALL.into_iter().find(|format| format.ending() == ending)
+    }
+
+    /// The ending of its files, which manifests name as the compression.
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Format::Gzip => "gz",
+            Format::Bzip2 => "bz2",
+            Format::Xz => "xz",
+            Format::Zstd => "zst",
         }
     }
 
@@ -89,28 +109,40 @@ pub(super) fn unpack(format: Format, feed: Feed, bytes: u64, permit: OwnedSemaph
     let (sender, pieces) = mpsc::channel(CHUNKS_WAITING);
     let mut pump = JoinSet::new();
     pump.spawn(carry(feed, packed, bytes));
-    let output = Output { sender, left: bytes };
-    let input = Input::new(chunks);
     let thread_host = host.clone();
     tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let failure = Arc::clone(&input.failure);
-        let sender = output.sender.clone();
-        let result = decompress(format, input, output);
-        let last = match (failure.get(), result) {
-            // Its own failure explains whatever the decompressor made of it.
-            (Some(error), _) => Err(error.clone()),
-            (None, Ok(())) => Ok(Piece::End),
-            (None, Err(Fault::Unwanted)) => return,
-            (None, Err(Fault::TooMuch)) => {
-                Err(SourceError::never(&thread_host, Reason::TooMuch { expected: bytes }))
-            }
-            (None, Err(Fault::Data(error))) => Err(broken(&error, format, &thread_host, framed)),
-        };
-        // Nobody is there to hear it when the body was dropped.
-        let _ = sender.blocking_send(last);
+        run(format, chunks, sender, bytes, &thread_host, framed);
     });
     Body::unpacked(host, pieces, pump, bytes)
+}
+
+/// Decompresses what comes until its end, and says how it ended. `name` is whose bytes they
+/// are, `framed` whether their end was marked.
+pub(super) fn run(
+    format: Format,
+    chunks: mpsc::Receiver<Result<Bytes, SourceError>>,
+    sender: mpsc::Sender<Result<Piece, SourceError>>,
+    bytes: u64,
+    name: &str,
+    framed: bool,
+) {
+    let input = Input::new(chunks);
+    let failure = Arc::clone(&input.failure);
+    let output = Output { sender: sender.clone(), left: bytes };
+    let result = decompress(format, input, output);
+    let last = match (failure.get(), result) {
+        // Its own failure explains whatever the decompressor made of it.
+        (Some(error), _) => Err(error.clone()),
+        (None, Ok(())) => Ok(Piece::End),
+        (None, Err(Fault::Unwanted)) => return,
+        (None, Err(Fault::TooMuch)) => {
+            Err(SourceError::never(name, Reason::TooMuch { expected: bytes }))
+        }
+        (None, Err(Fault::Data(error))) => Err(broken(&error, format, name, framed)),
+    };
+    // Nobody is there to hear it when the body was dropped.
+    let _ = sender.blocking_send(last);
 }
 
 /// Brings the compressed bytes to the thread.

@@ -4,6 +4,7 @@
 //! place that names quick-xml and openssl, apart from bulk hashing of images.
 
 mod algorithms;
+mod answer;
 mod document;
 mod draft;
 mod namespace;
@@ -20,6 +21,7 @@ pub mod xml;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{error_text, listed};
 pub use document::{Details, Endorsement, Extension, Manifest, PieceList, without_declaration};
 pub use draft::{Draft, IllegalText};
 pub use proof::{Profile, Signed, Signer, Trust, Verified};

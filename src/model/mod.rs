@@ -8,6 +8,7 @@ mod digest;
 mod email;
 mod federation;
 mod identifier;
+mod ini;
 mod key;
 mod peer;
 mod text;
@@ -21,6 +22,7 @@ pub use digest::{Algorithm, BadDigest, Checksum, Checksums, Sha1, Sha256, Sha512
 pub use email::{BadEmail, Email};
 pub use federation::FederationId;
 pub use identifier::{BadIdentifier, Identifier};
+pub use ini::{BadIni, IniOption, read_ini};
 pub use key::EntryKey;
 pub use peer::{BadPeer, Peer};
 pub use time::{BadTimestamp, Timestamp};

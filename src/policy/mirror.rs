@@ -4,12 +4,11 @@
 //! that is set. These rules allow nothing that the rest of the policy refuses, so they
 //! are no part of a verdict and of the policy's digest.
 
-use super::ini::Setting as Written;
 use super::parse::{Parser, email, identifier, items};
 use super::rules::{Allowed, Policy, Setting, Warning};
 use super::{Outcome, PolicyError, Source, Step};
 use crate::manifest::Manifest;
-use crate::model::{Email, Identifier};
+use crate::model::{Email, Identifier, IniOption};
 
 /// Every image, in the place of identifiers.
 const EVERY: &str = "*";
@@ -49,7 +48,7 @@ impl Default for Mirror {
 }
 
 impl Parser<'_> {
-    pub(super) fn mirror(&mut self, option: &Written) -> Result<(), PolicyError> {
+    pub(super) fn mirror(&mut self, option: &IniOption) -> Result<(), PolicyError> {
         let source = self.source(option.line);
         let mirror = &self.policy.mirror;
         let is_set = match option.name.as_str() {
@@ -88,7 +87,7 @@ impl Parser<'_> {
     /// The items that can match, and whether there was any. The others are warned about.
     fn read_items<T>(
         &mut self,
-        option: &Written,
+        option: &IniOption,
         read: impl Fn(&str) -> Result<T, String>,
     ) -> (Vec<T>, bool) {
         let (mut values, mut found) = (Vec::new(), false);

@@ -4,7 +4,7 @@
 //! arguments. A policy that cannot be read refuses everything.
 
 mod admitted;
-mod ini;
+mod error;
 mod judge;
 mod mirror;
 mod parse;
@@ -12,6 +12,6 @@ mod rules;
 mod verdict;
 
 pub use admitted::Admitted;
-pub use ini::PolicyError;
+pub use error::PolicyError;
 pub use rules::{Legacy, Policy, Require, Warning};
 pub use verdict::{Context, Entries, Outcome, Purpose, Source, Step, Verdict};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::ini::{self, Setting as Written};
+use super::error::options;
 use super::rules::{Allowed, Item, Legacy, Lists, Policy, Require, Setting, Warning};
 use super::{PolicyError, Source};
-use crate::model::{Email, Identifier};
+use crate::model::{Email, Identifier, IniOption};
 
 /// Fields that `[require]` and `[mirror]` can restrict.
 pub(super) const REQUIRED_FIELDS: [&str; 7] =
@@ -18,7 +18,7 @@ impl Policy {
     /// Reads a policy file; `file` names it in messages.
     pub fn parse(file: &str, text: &str) -> Result<Policy, PolicyError> {
         let mut parser = Parser { file, policy: Policy::default() };
-        for option in ini::read(file, text)? {
+        for option in options(file, text)? {
             parser.option(&option)?;
         }
         Ok(parser.policy)
@@ -47,7 +47,7 @@ impl Parser<'_> {
         PolicyError { source_line: self.source(line), fault }
     }
 
-    fn option(&mut self, option: &Written) -> Result<(), PolicyError> {
+    fn option(&mut self, option: &IniOption) -> Result<(), PolicyError> {
         let section = option.section.to_lowercase();
         match section.as_str() {
             // The client's dialect: the option names the list.
@@ -74,7 +74,7 @@ impl Parser<'_> {
         }
     }
 
-    fn client(&mut self, option: &Written, kind: Kind, of: &str) -> Result<(), PolicyError> {
+    fn client(&mut self, option: &IniOption, kind: Kind, of: &str) -> Result<(), PolicyError> {
         if option.name == format!("whitelist{of}") {
             self.list(option, kind, true)
         } else if option.name == format!("blacklist{of}") {
@@ -84,12 +84,12 @@ impl Parser<'_> {
         }
     }
 
-    fn unknown(&self, option: &Written) -> PolicyError {
+    fn unknown(&self, option: &IniOption) -> PolicyError {
         let fault = format!("the option `{}` is unknown in [{}]", option.name, option.section);
         self.error(option.line, fault)
     }
 
-    fn list(&mut self, option: &Written, kind: Kind, white: bool) -> Result<(), PolicyError> {
+    fn list(&mut self, option: &IniOption, kind: Kind, white: bool) -> Result<(), PolicyError> {
         for (item, line) in items(option) {
             let source = self.source(line);
             let policy = &mut self.policy;
@@ -106,7 +106,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn single<'o>(&self, option: &'o Written) -> Result<&'o str, PolicyError> {
+    fn single<'o>(&self, option: &'o IniOption) -> Result<&'o str, PolicyError> {
         match option.values.as_slice() {
             [(value, _)] => Ok(value),
             _ => Err(self.error(option.line, format!("`{}` needs one value", option.name))),
@@ -115,7 +115,7 @@ impl Parser<'_> {
 
     fn choice<T: Copy>(
         &self,
-        option: &Written,
+        option: &IniOption,
         choices: &[(&str, T)],
     ) -> Result<Setting<T>, PolicyError> {
         let value = self.single(option)?;
@@ -128,7 +128,7 @@ impl Parser<'_> {
         Ok(Setting { value: *value, source: Some(self.source(option.line)) })
     }
 
-    fn number(&self, option: &Written) -> Result<Setting<u64>, PolicyError> {
+    fn number(&self, option: &IniOption) -> Result<Setting<u64>, PolicyError> {
         let text = self.single(option)?;
         let value = text.parse().map_err(|_| {
             self.error(option.line, format!("`{}` is `{text}`, not a number", option.name))
@@ -136,7 +136,7 @@ impl Parser<'_> {
         Ok(Setting { value, source: Some(self.source(option.line)) })
     }
 
-    fn trust(&mut self, option: &Written) -> Result<(), PolicyError> {
+    fn trust(&mut self, option: &IniOption) -> Result<(), PolicyError> {
         match option.name.as_str() {
             "require" => {
                 let choices = [
@@ -167,7 +167,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn freshness(&mut self, option: &Written) -> Result<(), PolicyError> {
+    fn freshness(&mut self, option: &IniOption) -> Result<(), PolicyError> {
         match option.name.as_str() {
             "max_age" => {
                 let text = self.single(option)?;
@@ -184,7 +184,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn limits(&mut self, option: &Written) -> Result<(), PolicyError> {
+    fn limits(&mut self, option: &IniOption) -> Result<(), PolicyError> {
         match option.name.as_str() {
             "max_image_size" => self.policy.max_image_size = self.size(option)?,
             "max_entries" => self.policy.max_entries = self.number(option)?,
@@ -196,7 +196,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn endorsements(&mut self, option: &Written) -> Result<(), PolicyError> {
+    fn endorsements(&mut self, option: &IniOption) -> Result<(), PolicyError> {
         match option.name.as_str() {
             "minimum" => self.policy.minimum_endorsements = self.number(option)?,
             _ => return Err(self.unknown(option)),
@@ -204,7 +204,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    pub(super) fn size(&self, option: &Written) -> Result<Setting<Option<u64>>, PolicyError> {
+    pub(super) fn size(&self, option: &IniOption) -> Result<Setting<Option<u64>>, PolicyError> {
         let text = self.single(option)?;
         let value = size(text).ok_or_else(|| {
             let fault = format!("`{}` is `{text}`, not like 500M, 50G or 2T", option.name);
@@ -213,7 +213,7 @@ impl Parser<'_> {
         Ok(Setting { value: Some(value), source: Some(self.source(option.line)) })
     }
 
-    fn required(&mut self, option: &Written) -> Result<(), PolicyError> {
+    fn required(&mut self, option: &IniOption) -> Result<(), PolicyError> {
         let Some(allowed) = self.allowed(option)? else { return Ok(()) };
         let field = allowed.field;
         if self.policy.required.iter().any(|allowed| allowed.field == field) {
@@ -224,7 +224,7 @@ impl Parser<'_> {
     }
 
     /// The values that an option allows of a field; none when it is empty.
-    pub(super) fn allowed(&self, option: &Written) -> Result<Option<Allowed>, PolicyError> {
+    pub(super) fn allowed(&self, option: &IniOption) -> Result<Option<Allowed>, PolicyError> {
         let field = REQUIRED_FIELDS.iter().find(|field| **field == option.name);
         let field = field.ok_or_else(|| self.unknown(option))?;
         let split = option.values.iter().flat_map(|(value, _)| value.split(','));
@@ -236,7 +236,7 @@ impl Parser<'_> {
 
 /// The items of a list with their lines. They stand one on a line; spaces and commas part
 /// them as well.
-pub(super) fn items(option: &Written) -> impl Iterator<Item = (&str, u32)> {
+pub(super) fn items(option: &IniOption) -> impl Iterator<Item = (&str, u32)> {
     option.values.iter().flat_map(|(value, line)| {
         let items = value.split([' ', '\t', ',']).filter(|item| !item.is_empty());
         items.map(|item| (item, *line))

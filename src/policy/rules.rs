@@ -187,6 +187,20 @@ impl Policy {
         self.broken.as_deref()
     }
 
+    /// Whether its file says whom to trust.
+    pub fn says_whom_to_trust(&self) -> bool {
+        self.require.source.is_some()
+    }
+
+    /// The same policy for entries whose signers somebody else has judged: whoever signed,
+    /// unless its file says whom to trust.
+    pub fn of_judged_signers(mut self) -> Policy {
+        if !self.says_whom_to_trust() {
+            self.require.value = Require::Any;
+        }
+        self
+    }
+
     /// Items that can never match.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

@@ -14,6 +14,8 @@ pub struct Request {
     pub line: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
+    #[allow(dead_code, reason = "images are only asked for")]
+    pub body: Vec<u8>,
 }
 
 impl Request {
@@ -130,7 +132,11 @@ async fn read_request(stream: &mut TcpStream) -> Option<Request> {
     let path = line.split(' ').nth(1).unwrap().to_owned();
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-    Some(Request { line, path, headers: headers.collect() })
+    let headers: BTreeMap<String, String> = headers.collect();
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(Request { line, path, headers, body })
 }
 
 /// A head and nothing after it.

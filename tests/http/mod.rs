@@ -14,7 +14,7 @@ use crate::site::{Endorser, Site};
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
-    head: String,
+    pub head: String,
     pub body: Vec<u8>,
 }
 

@@ -2,6 +2,7 @@
 
 mod build;
 mod deprecate;
+mod describe;
 mod show;
 mod sign;
 mod validate;
@@ -14,6 +15,9 @@ use clap::{Args, Subcommand};
 use tempfile::NamedTempFile;
 
 use super::{Common, Exit};
+
+pub(super) use describe::Description;
+pub(super) use sign::sign_file;
 
 /// Build, sign, validate, show or deprecate metadata, offline.
 #[derive(Debug, Args)]
@@ -56,7 +60,7 @@ impl Metadata {
 }
 
 /// Writes a file as a whole, or not at all.
-fn write_file(path: &Path, octets: &[u8]) -> Result<(), Exit> {
+pub(super) fn write_file(path: &Path, octets: &[u8]) -> Result<(), Exit> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

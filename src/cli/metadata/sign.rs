@@ -1,11 +1,11 @@
 //! `suq metadata sign`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::super::key::KeyOptions;
-use super::super::{Common, Exit, output};
+use super::super::{Common, Exit, output, publish};
 use super::write_file;
 use crate::manifest::{Signed, sign_document};
 
@@ -30,26 +30,36 @@ pub(super) struct Sign {
 
 impl Sign {
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
-        let document = super::super::publish::read_document(&self.file)?;
-        let key = self.key.read()?;
-        let (email, style) = (self.key.email(), self.key.style());
-        let signed = sign_document(document.as_bytes(), &key, email, output::now(), style)
-            .map_err(|error| Exit::failed(format!("{}: {error}", self.file.display())))?;
-        let target = match &self.output {
-            Some(target) => target.clone(),
-            None => {
-                let kept = PathBuf::from(format!("{}.orig", self.file.display()));
-                write_file(&kept, document.as_bytes())?;
-                self.file.clone()
-            }
-        };
-        write_file(&target, signed.octets())?;
+        let (signed, target) = sign_file(&self.file, &self.key, self.output)?;
         report(common, &signed, &target)
     }
 }
 
+/// Signs a file into another; without one in place, and the input is kept as FILE.orig.
+/// Where it was written.
+pub(in crate::cli) fn sign_file(
+    file: &Path,
+    key: &KeyOptions,
+    output: Option<PathBuf>,
+) -> Result<(Signed, PathBuf), Exit> {
+    let document = publish::read_document(file)?;
+    let (email, style) = (key.email(), key.style());
+    let signed = sign_document(document.as_bytes(), &key.read()?, email, output::now(), style)
+        .map_err(|error| Exit::failed(format!("{}: {error}", file.display())))?;
+    let target = match output {
+        Some(target) => target,
+        None => {
+            let kept = PathBuf::from(format!("{}.orig", file.display()));
+            write_file(&kept, document.as_bytes())?;
+            file.to_owned()
+        }
+    };
+    write_file(&target, signed.octets())?;
+    Ok((signed, target))
+}
+
 /// Says what was signed.
-pub(super) fn report(common: &Common, signed: &Signed, file: &std::path::Path) -> Result<(), Exit> {
+pub(super) fn report(common: &Common, signed: &Signed, file: &Path) -> Result<(), Exit> {
     let verified = signed.verified();
     let key = verified.manifest().key();
     if common.json {

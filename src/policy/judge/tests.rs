@@ -83,6 +83,28 @@ fn refused(case: &Case, policy: &str) -> String {
 }
 
 #[test]
+fn judged_signers_are_believed_only_where_the_file_says_nothing_of_trust() {
+    let mut case = Case::new();
+    case.trust = Trust::Untrusted { reason: "unknown".into() };
+    let refused = |text: &str| {
+        let policy = Policy::parse("policy.cfg", text).unwrap().of_judged_signers();
+        let context = Context {
+            now: NOW,
+            trust: &case.trust,
+            purpose: use_now(),
+            rules: Sha256::of(b"rules"),
+        };
+        let verdict = policy.judge_values(&case.manifest, &case.signer, &context);
+        verdict.refusal().map(|step| step.rule.clone())
+    };
+    assert_eq!(refused("[endorsers]\nwhitelistendorsers = jane.tester@example.org"), None);
+    let anchored = refused("[trust]\nrequire = anchored");
+    assert_eq!(anchored.as_deref(), Some("trust.require"));
+    let other = refused("[endorsers]\nwhitelistendorsers = a@b.example");
+    assert_eq!(other.as_deref(), Some("endorsers.whitelist"));
+}
+
+#[test]
 fn both_dialects_filter_in_one_file_and_name_the_line() {
     let case = Case::new();
     let client = "[endorsers]\nblacklistendorsers = a@b.org\n  jane.tester@example.org\n";

@@ -1,45 +1,40 @@
-//! The lines of a policy file: sections, options, continued values.
+//! INI files as StratusLab's tools read them: sections, options, continued values.
 
-use super::Source;
-
-/// Largest policy file, in bytes. Real ones have some hundred.
+/// Largest file, in bytes. Real ones have some hundred.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// A policy file that cannot be read. It refuses everything.
+/// A file that is not INI.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{source_line}: {fault}; until this is repaired, everything is refused")]
-pub struct PolicyError {
-    /// Where.
-    pub source_line: Source,
+#[error("line {line}: {fault}")]
+pub struct BadIni {
+    /// Where, from 1.
+    pub line: u32,
     /// What is wrong.
     pub fault: String,
 }
 
 /// An option as it is written.
 #[derive(Debug, Clone)]
-pub(super) struct Setting {
+pub struct IniOption {
     /// The section, as written.
-    pub(super) section: String,
+    pub section: String,
     /// The name, in lower case.
-    pub(super) name: String,
+    pub name: String,
     /// Each line of the value that is not empty, trimmed, with its number.
-    pub(super) values: Vec<(String, u32)>,
+    pub values: Vec<(String, u32)>,
     /// The line of the name.
-    pub(super) line: u32,
+    pub line: u32,
 }
 
 /// Cuts a file into options, the way Python's ConfigParser does: `name = value`
 /// or `name: value`, values continued on lines that begin with white space,
 /// comments after `#` or `;` at the start of a line.
-pub(super) fn read(file: &str, text: &str) -> Result<Vec<Setting>, PolicyError> {
-    let error = |line: u32, fault: &str| PolicyError {
-        source_line: Source { file: file.to_owned(), line },
-        fault: fault.to_owned(),
-    };
+pub fn read_ini(text: &str) -> Result<Vec<IniOption>, BadIni> {
+    let error = |line: u32, fault: &str| BadIni { line, fault: fault.to_owned() };
     if text.len() > MAX_BYTES {
         return Err(error(1, "the file is larger than 256 KiB"));
     }
-    let mut options: Vec<Setting> = Vec::new();
+    let mut options: Vec<IniOption> = Vec::new();
     let mut section: Option<String> = None;
     let mut continues = false;
     for (line, written) in (1u32..).zip(text.lines()) {
@@ -69,7 +64,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Vec<Setting>, PolicyError> 
         if name.is_empty() {
             return Err(error(line, "an option without a name"));
         }
-        options.push(Setting { section, name, values, line });
+        options.push(IniOption { section, name, values, line });
         continues = true;
     }
     Ok(options)
