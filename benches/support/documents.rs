@@ -18,6 +18,12 @@ use super::now;
 /// Endorsers that share the manifests out among themselves.
 pub const ENDORSERS: usize = 8;
 
+/// What the images are of, in turn.
+const SYSTEMS: [&str; 5] = ["debian", "ubuntu", "CentOS", "ScientificLinux", "fedora"];
+
+/// What the images are for, in turn.
+const USES: [&str; 5] = ["physics", "geant4", "web", "database", "biology"];
+
 /// Size of the manifests, in bytes.
 const SIZE: usize = 5000;
 
@@ -45,13 +51,13 @@ pub fn document(key: &SigningKey, number: usize, created: Timestamp) -> Vec<u8> 
     let mut details = Details {
         image_type: "base".into(),
         kind: Some("machine".into()),
-        os: Some("debian".into()),
+        os: Some(SYSTEMS[number % SYSTEMS.len()].into()),
         os_version: Some("12".into()),
-        os_arch: Some("x86_64".into()),
+        os_arch: Some(if number.is_multiple_of(5) { "aarch64" } else { "x86_64" }.into()),
         version: Some(format!("1.{number}")),
         hypervisor: Some("kvm".into()),
         format: Some("raw".into()),
-        title: Some(format!("Debian 12, build {number}")),
+        title: Some(format!("{} node, build {number}", USES[number / 7 % USES.len()])),
         creator: Some("Jane Tester".into()),
         publisher: Some("Example".into()),
         ..Details::default()
