@@ -13,8 +13,8 @@ mod init;
 mod invite;
 mod join;
 mod key;
+mod logging;
 mod metadata;
-mod metrics;
 mod output;
 mod pages;
 mod peers;
@@ -126,7 +126,11 @@ enum Command {
 /// Runs the command of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging(&cli);
+    let log_format = match &cli.command {
+        Command::Serve(serve) => Some(serve.log_format()),
+        _ => None,
+    };
+    logging::start(cli.common.verbose, log_format);
     let common = cli.common;
     let ended = match cli.command {
         Command::Init(command) => command.run(&common),
@@ -159,23 +163,4 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit.code)
         }
     }
-}
-
-/// Logs go to standard error; `RUST_LOG` overrides the levels.
-fn start_logging(cli: &Cli) {
-    let serving = matches!(cli.command, Command::Serve(_));
-    let level = match (cli.common.verbose, serving) {
-        (0, false) => "error",
-        (0, true) => "suq=info,error",
-        (1, _) => "suq=debug,warn",
-        _ => "debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .try_init();
 }

@@ -37,4 +37,5 @@ pub use settings::{
     MAX_UNPACKERS, MAX_URL_BYTES, MAX_WINDOW_BYTES, Proxies, STALL_SECONDS, Settings,
 };
 pub use source::{Access, Source};
+pub use tls::present;
 pub use unpack::Format;

@@ -1,5 +1,5 @@
 use std::fs::Permissions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -34,13 +34,15 @@ impl Shop {
     }
 
     fn connections(&self, limits: Limits) -> Connections {
-        Connections::new(router(self.blobs.clone(), None, &limits, Serving::new(None)), limits)
+        let (blobs, serving) = (self.blobs.clone(), Serving::new(None));
+        let access = Access { traffic: Traffic::new(), is_logged: false, proxies: Arc::default() };
+        Connections::new(router(blobs, None, &limits, serving, (&access, None)), limits, access)
     }
 
     async fn http(&self, limits: Limits) -> Http {
-        let listen = ["127.0.0.1:0".parse().unwrap()];
-        let serving = Serving::new(None);
-        Http::start(&listen, self.blobs.clone(), None, limits, serving).await.unwrap()
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let options = Options { listen, limits, ..Options::default() };
+        Http::start(options, self.blobs.clone(), None, Serving::new(None)).await.unwrap()
     }
 
     fn request(&self) -> Vec<u8> {
@@ -59,7 +61,7 @@ fn patient() -> Limits {
 fn client(connections: &Connections) -> (DuplexStream, tokio::task::JoinHandle<()>) {
     let (client, server) = duplex(64 * 1024);
     let connections = connections.clone();
-    let here = connections::Client([127, 0, 0, 1].into());
+    let here = client::Client::new([127, 0, 0, 1].into(), false);
     (client, tokio::spawn(async move { connections.serve(server, here).await }))
 }
 

@@ -135,9 +135,9 @@ impl Node {
         &self.catalogue
     }
 
-    /// Says where HTTP is answered, for the node's status.
-    pub fn set_http(&self, addresses: &[SocketAddr]) {
-        self.catalogue.live.set_http(addresses.to_vec());
+    /// Says where HTTP is answered, in the open and over TLS, for the node's status.
+    pub fn set_http(&self, plain: &[SocketAddr], tls: &[SocketAddr]) {
+        self.catalogue.live.set_http(plain.to_vec(), tls.to_vec());
     }
 
     /// Asks the node.

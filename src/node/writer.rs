@@ -26,7 +26,7 @@ pub(super) fn start(
     catalogue: &Catalogue,
     done: UnboundedSender<Done>,
 ) -> (mpsc::Sender<Vec<Order>>, std::thread::JoinHandle<()>) {
-    let (store, news) = (catalogue.store().clone(), catalogue.live.news().clone());
+    let (store, live) = (catalogue.store().clone(), catalogue.live.clone());
     let (orders, receiver) = mpsc::channel::<Vec<Order>>();
     let thread = std::thread::spawn(move || {
         while let Ok(mut batch) = receiver.recv() {
@@ -38,7 +38,8 @@ pub(super) fn start(
             }
             let (ids, writes) = split(batch);
             let result = store.write(&writes).map_err(|error| error.to_string());
-            news.entries(changed(&writes));
+            live.set_store_failed(result.is_err());
+            live.news().entries(changed(&writes));
             let stored = |write| Input::Stored { write, result: result.clone() };
             // The engine is gone when the node stops.
             let _ = done.send(Done::Inputs(ids.into_iter().map(stored).collect()));

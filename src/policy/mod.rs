@@ -4,6 +4,7 @@
 //! arguments. A policy that cannot be read refuses everything.
 
 mod admitted;
+mod freshness;
 mod ini;
 mod judge;
 mod mirror;

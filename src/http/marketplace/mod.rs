@@ -23,7 +23,6 @@ mod parameters;
 mod rate;
 mod upload;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -38,7 +37,7 @@ use self::answers::Refused;
 use self::media::Media;
 use self::parameters::Parameters;
 use self::rate::Rates;
-use super::connections::Client;
+use super::client::Client;
 use super::refusal;
 use crate::model::Timestamp;
 use crate::node::{Catalogue, Node};
@@ -72,7 +71,7 @@ struct Asked {
     headers: HeaderMap,
     parameters: Parameters,
     media: Media,
-    client: Option<IpAddr>,
+    client: Option<Client>,
 }
 
 impl Marketplace {
@@ -85,6 +84,10 @@ impl Marketplace {
             searches: Arc::new(Semaphore::new(SEARCHES)),
             lists: Arc::new(Semaphore::new(LISTS)),
         }
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.node
     }
 
     fn catalogue(&self) -> &Catalogue {
@@ -157,7 +160,7 @@ pub(super) async fn answer(
     };
     let parameters = Parameters::read(head.uri.query().unwrap_or_default().as_bytes());
     let media = Media::of(&head.headers, &parameters);
-    let client = head.extensions.get::<Client>().map(|client| client.0);
+    let client = head.extensions.get::<Client>().copied();
     let decoded: Result<Vec<_>, _> =
         parts.iter().map(|part| percent_decode_str(part).decode_utf8()).collect();
     let Ok(decoded) = decoded else {
@@ -179,6 +182,7 @@ fn now() -> Timestamp {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let span = tracing::Span::current();
+    let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
     done.unwrap_or_else(|error| Err(Refused::broken(&error)))
 }

@@ -102,7 +102,7 @@ async fn upload(
         return Err(Refused::new(StatusCode::FORBIDDEN, "read-only repository"));
     }
     if let Some(client) = asked.client {
-        marketplace.rates.pay(client, Instant::now()).map_err(|wait| {
+        marketplace.rates.pay(client.address, Instant::now()).map_err(|wait| {
             let seconds = HeaderValue::from(wait.as_secs() + 1);
             let message = "too many uploads from this address: try again later";
             Refused::new(StatusCode::TOO_MANY_REQUESTS, message).with(header::RETRY_AFTER, seconds)
@@ -111,7 +111,7 @@ async fn upload(
     let document = readable(marketplace, document).await?;
     match marketplace.node.call(Call::Publish(document)).await {
         Answer::Published { key, .. } => {
-            let location = location(&asked.headers, &key)?;
+            let location = location(asked, &key)?;
             let head = [(header::LOCATION, location)];
             Ok((StatusCode::CREATED, head, "metadata entry created").into_response())
         }
@@ -163,10 +163,12 @@ async fn readable(marketplace: &Marketplace, document: Bytes) -> Result<String, 
 }
 
 /// Where the entry is, by the name that the client has for this node.
-fn location(headers: &HeaderMap, key: &EntryKey) -> Result<HeaderValue, Refused> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+fn location(asked: &Asked, key: &EntryKey) -> Result<HeaderValue, Refused> {
+    let host = asked.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.and_then(|host| host.parse::<Authority>().ok());
-    let base = host.map_or_else(String::new, |host| format!("http://{host}"));
+    let is_secure = asked.client.is_some_and(|client| client.is_secure);
+    let scheme = if is_secure { "https" } else { "http" };
+    let base = host.map_or_else(String::new, |host| format!("{scheme}://{host}"));
     let location = format!("{base}{}", entry::path(key));
     HeaderValue::try_from(location).map_err(|error| Refused::broken(&error))
 }
