@@ -29,12 +29,15 @@ const LAYERS: [(&str, u8); 16] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 22] = [
+const OWNERS: [(&str, &[&str]); 25] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
     ("axum", &["http"]),
     ("hyper", &["http", "fetch"]),
-    ("tokio_openssl", &["fetch"]),
+    ("tokio_openssl", &["fetch", "http"]),
+    ("openssl", &["manifest", "membership", "blobs", "fetch", "http", "cli"]),
+    ("prometheus", &["http"]),
+    ("sd_notify", &["cli"]),
     ("hyper_util", &["http", "fetch"]),
     ("url", &["fetch"]),
     ("flate2", &["fetch"]),

@@ -154,6 +154,7 @@ fn router(
         let statuses = Statuses::new(marketplace.node().clone(), limits.status);
         Operations { statuses, traffic: access.traffic.clone(), tls }.routes()
     });
+    let marketplace = marketplace.map(|marketplace| marketplace.within(limits));
     let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers, serving)
         .merge(operations)

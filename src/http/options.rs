@@ -25,6 +25,8 @@ pub struct Limits {
     /// How long a client may take to send the head of a request, and to send nothing
     /// before it.
     pub request: Duration,
+    /// How long a client may take to send the body of a request.
+    pub body: Duration,
     /// How long the node may take to say how it is, before what it said last is told.
     pub status: Duration,
 }
@@ -39,6 +41,7 @@ impl Default for Limits {
             // A line of 128 kbit/s.
             slowest: 16 * 1024,
             request: Duration::from_secs(30),
+            body: Duration::from_secs(30),
             // Prometheus waits for ten.
             status: Duration::from_secs(5),
         }

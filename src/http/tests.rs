@@ -1,3 +1,5 @@
+mod operations;
+
 use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -38,7 +38,7 @@ use self::media::Media;
 use self::parameters::Parameters;
 use self::rate::Rates;
 use super::client::Client;
-use super::refusal;
+use super::{Limits, refusal};
 use crate::model::Timestamp;
 use crate::node::{Catalogue, Node};
 
@@ -51,14 +51,13 @@ const SEARCHES: usize = 2;
 /// Lists that are on their way: each holds 32 bytes for each of its entries.
 const LISTS: usize = 32;
 
-/// How long a client may take to send the body of a request.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-
 /// A site's catalogue as a Marketplace. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Marketplace {
     node: Node,
     takes_uploads: bool,
+    /// How long a client may take to send the body of a request.
+    patience: Duration,
     rates: Arc<Rates>,
     searches: Arc<Semaphore>,
     lists: Arc<Semaphore>,
@@ -80,10 +79,16 @@ impl Marketplace {
         Marketplace {
             node,
             takes_uploads,
+            patience: Limits::default().body,
             rates: Arc::default(),
             searches: Arc::new(Semaphore::new(SEARCHES)),
             lists: Arc::new(Semaphore::new(LISTS)),
         }
+    }
+
+    /// With these limits of all HTTP.
+    pub(super) fn within(self, limits: &Limits) -> Marketplace {
+        Marketplace { patience: limits.body, ..self }
     }
 
     pub(super) fn node(&self) -> &Node {
