@@ -95,8 +95,13 @@ pub(super) async fn answered(
     }
     access.traffic.answered(&path, &method, response.status(), note.began.elapsed());
     let status = response.status().as_u16();
+    let told = response.headers().get(header::CONTENT_LENGTH);
+    let told = told.and_then(|length| length.to_str().ok()?.parse().ok());
     response.map(|body| {
-        let length = if method == Method::HEAD { Some(0) } else { body.size_hint().exact() };
+        let length = match method {
+            Method::HEAD => Some(0),
+            _ => body.size_hint().exact().or(told),
+        };
         let sent = Sent { access, note, span, status, length, bytes: 0, is_over: false };
         Body::new(Counted { body, sent })
     })
