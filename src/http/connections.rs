@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,12 @@ const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n
     Retry-After: 5\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 62\r\n\r\n\
     This address has all the connections that one client may have\n";
 
+/// Clients at once that hear so; more are hung up on without a word.
+const MAX_FAREWELLS: usize = 16;
+
+/// How long such a client may take to hear it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// All connections.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
@@ -50,6 +56,7 @@ pub(super) struct Connections {
     limits: Limits,
     places: Arc<Semaphore>,
     addresses: Addresses,
+    farewells: Arc<Semaphore>,
     access: Access,
     tasks: TaskTracker,
     /// No more requests.
@@ -66,6 +73,7 @@ impl Connections {
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
             addresses: Addresses::new(limits.per_client),
+            farewells: Arc::new(Semaphore::new(MAX_FAREWELLS)),
             access,
             tasks: TaskTracker::new(),
             ending: cut.child_token(),
@@ -100,7 +108,7 @@ impl Connections {
             let is_proxy = self.access.proxies.contains(&client.address);
             let counted = self.addresses.count(client.address);
             if counted.is_none() && !is_proxy {
-                self.refuse(&stream, client);
+                self.refuse(stream, client);
                 continue;
             }
             let (connections, tls) = (self.clone(), tls.clone());
@@ -116,14 +124,17 @@ impl Connections {
     }
 
     /// Sends a client away that has all the connections that it may have.
-    fn refuse(&self, stream: &TcpStream, client: Client) {
-        if !client.is_secure {
-            // A new connection takes so little at once; if not, it is closed all the same.
-            let _ = stream.try_write(CROWDED);
-        }
+    fn refuse(&self, stream: TcpStream, client: Client) {
         let most = self.limits.per_client;
         let error = io::Error::other(format!("it has {most} connections already"));
         self.access.failed(Failure::Crowded, client.address, &error);
+        let place = Arc::clone(&self.farewells).try_acquire_owned();
+        if let (Ok(place), false) = (place, client.is_secure) {
+            self.tasks.spawn(async move {
+                let _ = tokio::time::timeout(FAREWELL, farewell(stream)).await;
+                drop(place);
+            });
+        }
     }
 
     async fn serve_tls(&self, tls: &Tls, stream: TcpStream, client: Client) {
@@ -204,4 +215,13 @@ fn why(error: &hyper::Error) -> Failure {
         cause = error.source();
     }
     Failure::Broken
+}
+
+/// Says why, and then reads what the client has sent: the answer would be lost with it.
+async fn farewell(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(CROWDED).await?;
+    stream.shutdown().await?;
+    let mut rest = [0; 1024];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
 }

@@ -8,13 +8,16 @@ use crate::node::{Answer, Call, Node, StatusView};
 /// How long a status is told again: each costs a look at every stored image.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// A status, and when it was told.
+type Told = (Instant, Arc<StatusView>);
+
 /// The node's status, kept. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Statuses {
     node: Node,
     /// How long is waited for an answer.
     patience: Duration,
-    last: Arc<Mutex<Option<(Instant, Arc<StatusView>)>>>,
+    last: Arc<Mutex<Option<Told>>>,
     /// Held while the node is asked: however slow it is, it is asked once.
     asking: Arc<tokio::sync::Mutex<()>>,
 }
@@ -62,12 +65,12 @@ impl Statuses {
         let _ = asking.await;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Arc<StatusView>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Told>> {
         // Nothing panics while it is held.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn is_fresh(last: Option<&(Instant, Arc<StatusView>)>) -> bool {
+fn is_fresh(last: Option<&Told>) -> bool {
     last.is_some_and(|(then, _)| then.elapsed() < FRESH)
 }

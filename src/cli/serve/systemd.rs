@@ -36,23 +36,23 @@ pub(super) async fn pulse(node: Node) {
     }
     // A quarter each for the question, for the news, for the sleep and for a busy machine.
     let interval = sd_notify::watchdog_enabled().map_or(NEWS, |watchdog| watchdog / 4).min(NEWS);
+    let tell = |state: NotifyState<'_>| drop(notify(&[state]));
     loop {
-        beat(&node, interval).await;
+        beat(&node, interval, tell).await;
         sleep(interval).await;
     }
 }
 
 /// One sign of life, when there is life.
-async fn beat(node: &Node, patience: Duration) {
+async fn beat(node: &Node, patience: Duration, mut tell: impl FnMut(NotifyState<'_>)) {
     if !node.responds(patience).await {
         tracing::error!("the run loop does not answer: systemd hears of no life");
-        let _ = notify(&[NotifyState::Status("THE RUN LOOP DOES NOT ANSWER")]);
-        return;
+        return tell(NotifyState::Status("THE RUN LOOP DOES NOT ANSWER"));
     }
-    let _ = notify(&[NotifyState::Watchdog]);
+    tell(NotifyState::Watchdog);
     // A slow disk delays the news, not the sign of life.
     if let Ok(Answer::Status(status)) = timeout(patience, node.call(Call::Status)).await {
-        let _ = notify(&[NotifyState::Status(&line(&status))]);
+        tell(NotifyState::Status(&line(&status)));
     }
 }
 
@@ -62,5 +62,47 @@ fn line(status: &StatusView) -> String {
     match status.unready.as_slice() {
         [] => line,
         reasons => format!("{line}; NOT READY: {}", reasons.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::{Federation, Home};
+    use crate::model::FederationId;
+
+    fn home(folder: &std::path::Path) -> Home {
+        let id = FederationId::from_bytes([5; 32]);
+        let federation = Federation { name: "test".into(), id, founders: Vec::new() };
+        Home::create(folder, b"a key", &[], &federation).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_node_whose_run_loop_does_not_answer_shows_no_life() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Node::played(&home(folder.path()), |_| None);
+        let mut told = Vec::new();
+        beat(&node, Duration::from_millis(1), |state| told.push(state.to_string())).await;
+        assert_eq!(told, ["STATUS=THE RUN LOOP DOES NOT ANSWER"]);
+    }
+
+    #[tokio::test]
+    async fn a_slow_disk_is_no_reason_to_start_the_node_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (asked, mut question) = tokio::sync::mpsc::unbounded_channel();
+        let node = Node::played(&home(folder.path()), move |call| match call {
+            Call::Ping => Some(Answer::Done),
+            _ => {
+                asked.send(()).unwrap();
+                None
+            }
+        });
+        let mut told = Vec::new();
+        let for_ever = Duration::from_secs(3600);
+        tokio::select! {
+            () = beat(&node, for_ever, |state| told.push(state.to_string())) => {}
+            _ = question.recv() => {}
+        }
+        assert_eq!(told, ["WATCHDOG=1"]);
     }
 }
