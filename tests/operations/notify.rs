@@ -1,7 +1,7 @@
 //! What systemd hears.
 
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::site::{Endorser, Site};
 
@@ -14,7 +14,8 @@ impl Systemd {
     /// The next message that has this line.
     fn hears(&self, wanted: &str) -> String {
         let mut heard = Vec::new();
-        loop {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
             let mut octets = [0; 4096];
             let length = self.0.recv(&mut octets).unwrap_or_else(|error| {
                 panic!("{error}: never `{wanted}`, but {heard:?}");
@@ -25,6 +26,7 @@ impl Systemd {
             }
             heard.push(message);
         }
+        panic!("never `{wanted}`, but {heard:?}");
     }
 }
 
