@@ -14,8 +14,8 @@ mod invite;
 mod join;
 mod key;
 mod links;
+mod logging;
 mod metadata;
-mod metrics;
 mod output;
 mod pages;
 mod peers;
@@ -133,7 +133,11 @@ pub fn main() -> ExitCode {
         return ended;
     }
     let cli = Cli::parse();
-    start_logging(cli.common.verbose, matches!(cli.command, Command::Serve(_)));
+    let log_format = match &cli.command {
+        Command::Serve(serve) => Some(serve.log_format()),
+        _ => None,
+    };
+    logging::start(cli.common.verbose, log_format);
     let common = cli.common;
     let ended = match cli.command {
         Command::Init(command) => command.run(&common),
@@ -167,22 +171,4 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit.code)
         }
     }
-}
-
-/// Logs go to standard error; `RUST_LOG` overrides the levels.
-fn start_logging(verbose: u8, serving: bool) {
-    let level = match (verbose, serving) {
-        (0, false) => "error",
-        (0, true) => "suq=info,error",
-        (1, _) => "suq=debug,warn",
-        _ => "debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .try_init();
 }

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Common, Exit, ask, metrics, output};
+use super::{Common, Exit, ask, output};
+use crate::http::metrics;
 use crate::node::{Answer, Call, MirrorFailureView, MirrorView, StatusView};
 
 /// How the node is.
@@ -23,7 +24,7 @@ impl Status {
         match ask::simple(common, &Call::Status)? {
             Answer::Status(status) if common.json => output::json(&status),
             Answer::Status(status) if self.metrics => {
-                metrics::lines(&status).iter().for_each(output::line);
+                output::raw(metrics::site_lines(&status).as_bytes());
                 Ok(())
             }
             Answer::Status(status) => {
@@ -53,6 +54,12 @@ fn print(status: &StatusView) {
     }
     for address in &status.http {
         output::line(format!("http        http://{address}/"));
+    }
+    for address in &status.https {
+        output::line(format!("https       https://{address}/"));
+    }
+    for reason in &status.unready {
+        output::line(format!("NOT READY   {reason}"));
     }
     output::line(format!("peers       {} connected", status.connected.len()));
     output::line(format!(

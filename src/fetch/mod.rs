@@ -47,5 +47,6 @@ pub use settings::{
     WHOLE_SECONDS,
 };
 pub use source::{Access, Source};
+pub use tls::present;
 pub use unpack::Format;
 pub use unpack_file::UnpackedFile;

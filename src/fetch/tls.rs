@@ -5,12 +5,12 @@ use std::path::Path;
 
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
-use openssl::ssl::{SslConnector, SslConnectorBuilder, SslMethod, SslVersion};
+use openssl::ssl::{SslConnector, SslConnectorBuilder, SslContextBuilder, SslMethod, SslVersion};
 use openssl::x509::X509;
 
 use super::error::SettingsError;
 use super::pattern::Pattern;
-use super::settings::{Identity, Settings};
+use super::settings::Settings;
 
 /// Files of a folder of authorities; a grid site has about 500.
 const MAX_TRUST_FILES: usize = 10_000;
@@ -33,7 +33,7 @@ impl Tls {
             Some(identity) if identity.hosts.is_empty() => return Err(SettingsError::NoHosts),
             Some(identity) => {
                 let mut builder = base(settings)?;
-                show(&mut builder, identity)?;
+                present(&mut builder, &identity.certificate, &identity.key)?;
                 Some((builder.build(), identity.hosts.clone()))
             }
         };
@@ -108,15 +108,19 @@ fn add_bundle(builder: &mut SslConnectorBuilder, path: &Path) -> Result<(), Sett
     Ok(())
 }
 
-fn show(builder: &mut SslConnectorBuilder, identity: &Identity) -> Result<(), SettingsError> {
-    let wrong = in_file(&identity.certificate);
-    read(&identity.certificate)?;
-    builder
-        .set_certificate_chain_file(&identity.certificate)
-        .map_err(|error| wrong(error.to_string()))?;
-    let key = private_key(&identity.key)?;
+/// Shows a certificate with its chain, which has this key, to the other side: a server's
+/// as well as a client's.
+pub fn present(
+    builder: &mut SslContextBuilder,
+    certificate: &Path,
+    key: &Path,
+) -> Result<(), SettingsError> {
+    let wrong = in_file(certificate);
+    read(certificate)?;
+    builder.set_certificate_chain_file(certificate).map_err(|error| wrong(error.to_string()))?;
+    let wrong = in_file(key);
+    let key = private_key(key)?;
     let fits = builder.set_private_key(&key).is_ok() && builder.check_private_key().is_ok();
-    let wrong = in_file(&identity.key);
     if fits { Ok(()) } else { Err(wrong("not the certificate's key".to_owned())) }
 }
 

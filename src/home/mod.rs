@@ -29,7 +29,8 @@ pub use locate::locate;
 pub use lock::Lock;
 pub use peers::PeerLists;
 pub use settings::{
-    BlobSettings, Fetch as FetchSettings, Gossip, Http, Membership, Mode, Network, Settings, Trust,
+    AccessLog, BlobSettings, Fetch as FetchSettings, Gossip, Http, Membership, Mode, Network,
+    Settings, Trust,
 };
 pub use trust::anchors_of;
 

@@ -1,6 +1,6 @@
 //! `suq.toml`: how the node runs. Every setting has a default that works.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -105,21 +105,47 @@ impl Default for Network {
 pub struct Http {
     /// Where to listen; nowhere when it is empty.
     pub listen: Vec<SocketAddr>,
+    /// Where to listen with TLS,
+    pub tls_listen: Vec<SocketAddr>,
+    /// with this certificate and its chain, in PEM; relative paths start in the home,
+    pub certificate: Option<PathBuf>,
+    /// and its key.
+    pub key: Option<PathBuf>,
     /// Take signed manifests from whoever sends them.
     pub uploads: bool,
     /// Origins whose pages may ask `/api/v1`.
     pub origins: Vec<String>,
     /// Tell which rules refuse what, peers, and alerts.
     pub judgements: bool,
+    /// Where every answer is noted.
+    pub access_log: AccessLog,
+    /// Proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// Where answers are noted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccessLog {
+    /// Nowhere; with `-v`, in the log.
+    #[default]
+    Off,
+    /// In the log, on standard error.
+    Stderr,
 }
 
 impl Default for Http {
     fn default() -> Http {
         Http {
             listen: vec![(Ipv4Addr::LOCALHOST, 8081).into()],
+            tls_listen: Vec::new(),
+            certificate: None,
+            key: None,
             uploads: true,
             origins: Vec::new(),
             judgements: true,
+            access_log: AccessLog::Off,
+            trusted_proxies: Vec::new(),
         }
     }
 }

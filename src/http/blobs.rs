@@ -12,8 +12,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use tokio::sync::Semaphore;
 
+use super::client::Client;
 use super::conditions::{self, Outcome};
-use super::connections::Client;
 use super::content::Leave;
 use super::opened::Opened;
 use super::refusal;
@@ -79,8 +79,9 @@ async fn answer(
     headers: &HeaderMap,
 ) -> Response {
     let Ok(place) = Arc::clone(&shelf.places).try_acquire_owned() else { return refusal::busy() };
-    let leave = Leave { _place: place, payer: shelf.serving.payer(Taker::Client(client.0)) };
-    let opening = tokio::task::spawn_blocking(move || open(&shelf.blobs, name));
+    let leave = Leave { _place: place, payer: shelf.serving.payer(Taker::Client(client.address)) };
+    let span = tracing::Span::current();
+    let opening = tokio::task::spawn_blocking(move || span.in_scope(|| open(&shelf.blobs, name)));
     let opened = match opening.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
         Ok(Some(opened)) => opened,
         Ok(None) => {

@@ -1,6 +1,7 @@
 //! Connections of clients, each in a task of its own.
 
-use std::net::IpAddr;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +12,19 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Limits;
+use super::access::Access;
+use super::addresses::Addresses;
+use super::client::Client;
+use super::metrics::Failure;
 use super::pace::Paced;
+use super::tls::Tls;
 
 /// Headers of a request; browsers send about twenty.
 const MAX_HEADERS: usize = 64;
@@ -32,9 +38,16 @@ const BUFFER_BYTES: usize = 80 * 1024;
 /// descriptors, comes back when others end.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Who sent a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Client(pub(super) IpAddr);
+/// What a client hears that has all the connections that it may have.
+const CROWDED: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\
+    Retry-After: 5\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 62\r\n\r\n\
+    This address has all the connections that one client may have\n";
+
+/// Clients at once that hear so; more are hung up on without a word.
+const MAX_FAREWELLS: usize = 16;
+
+/// How long such a client may take to hear it.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// All connections.
 #[derive(Debug, Clone)]
@@ -42,6 +55,9 @@ pub(super) struct Connections {
     router: Router,
     limits: Limits,
     places: Arc<Semaphore>,
+    addresses: Addresses,
+    farewells: Arc<Semaphore>,
+    access: Access,
     tasks: TaskTracker,
     /// No more requests.
     ending: CancellationToken,
@@ -51,33 +67,41 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Requests are taken until `ending` is cancelled.
-    pub(super) fn new(router: Router, limits: Limits, ending: CancellationToken) -> Connections {
+    pub(super) fn new(
+        router: Router,
+        limits: Limits,
+        access: Access,
+        ending: CancellationToken,
+    ) -> Connections {
         Connections {
             router,
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
+            addresses: Addresses::new(limits.per_client),
+            farewells: Arc::new(Semaphore::new(MAX_FAREWELLS)),
+            access,
             tasks: TaskTracker::new(),
             ending,
             cut: CancellationToken::new(),
         }
     }
 
-    /// Serves whoever connects.
-    pub(super) fn listen(&self, listener: TcpListener) {
+    /// Serves whoever connects; over TLS when there is a certificate for it.
+    pub(super) fn listen(&self, listener: TcpListener, tls: Option<Arc<Tls>>) {
         let connections = self.clone();
         self.tasks.spawn(async move {
             tokio::select! {
                 () = connections.ending.cancelled() => {}
-                () = connections.accept(&listener) => {}
+                () = connections.accept(&listener, tls) => {}
             }
         });
     }
 
-    async fn accept(&self, listener: &TcpListener) {
+    async fn accept(&self, listener: &TcpListener, tls: Option<Arc<Tls>>) {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
             let (stream, client) = match listener.accept().await {
-                Ok((stream, address)) => (stream, Client(address.ip())),
+                Ok((stream, address)) => (stream, Client::new(address.ip(), tls.is_some())),
                 Err(error) => {
                     tracing::warn!(%error, "no HTTP connection");
                     tokio::time::sleep(PAUSE).await;
@@ -86,11 +110,46 @@ impl Connections {
             };
             // A head and a short body are two writes; it works without.
             let _ = stream.set_nodelay(true);
-            let connections = self.clone();
+            let is_proxy = self.access.proxies.contains(&client.address);
+            let counted = self.addresses.count(client.address);
+            if counted.is_none() && !is_proxy {
+                self.refuse(stream, client);
+                continue;
+            }
+            let (connections, tls) = (self.clone(), tls.clone());
+            let open = self.access.traffic.open();
             self.tasks.spawn(async move {
-                connections.serve(stream, client).await;
+                match tls {
+                    Some(tls) => connections.serve_tls(&tls, stream, client).await,
+                    None => connections.serve(stream, client).await,
+                }
+                drop((place, counted, open));
+            });
+        }
+    }
+
+    /// Sends a client away that has all the connections that it may have.
+    fn refuse(&self, stream: TcpStream, client: Client) {
+        let most = self.limits.per_client;
+        let error = io::Error::other(format!("it has {most} connections already"));
+        self.access.failed(Failure::Crowded, client.address, &error);
+        let place = Arc::clone(&self.farewells).try_acquire_owned();
+        if let (Ok(place), false) = (place, client.is_secure) {
+            self.tasks.spawn(async move {
+                let _ = tokio::time::timeout(FAREWELL, farewell(stream)).await;
                 drop(place);
             });
+        }
+    }
+
+    async fn serve_tls(&self, tls: &Tls, stream: TcpStream, client: Client) {
+        let stream = tokio::select! {
+            () = self.ending.cancelled() => return,
+            stream = tls.accept(stream) => stream,
+        };
+        match stream {
+            Ok(stream) => self.serve(stream, client).await,
+            Err(error) => self.access.failed(Failure::Handshake, client.address, &error),
         }
     }
 
@@ -124,7 +183,7 @@ impl Connections {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "an HTTP connection ended early");
+            self.access.failed(why(&error), client.address, &error);
         }
     }
 
@@ -143,4 +202,32 @@ impl Connections {
         self.ending.cancel();
         self.cut.cancel();
     }
+}
+
+/// Why a connection ended before its time.
+fn why(error: &hyper::Error) -> Failure {
+    if error.is_parse() {
+        return Failure::Unreadable;
+    }
+    if error.is_timeout() {
+        return Failure::Late;
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+        if error.downcast_ref::<io::Error>().is_some_and(timed_out) {
+            return Failure::Slow;
+        }
+        cause = error.source();
+    }
+    Failure::Broken
+}
+
+/// Says why, and then reads what the client has sent: the answer would be lost with it.
+async fn farewell(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(CROWDED).await?;
+    stream.shutdown().await?;
+    let mut rest = [0; 1024];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
 }

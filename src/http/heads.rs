@@ -14,8 +14,15 @@ const MAX_TARGET_BYTES: usize = 8000;
 /// terabyte fit in.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
+/// Longest method, in bytes: the longest that is registered, UPDATEREDIRECTREF, has 17.
+const MAX_METHOD_BYTES: usize = 32;
+
 /// The answer to a request whose head is too long, or is no HTTP/1.1 (RFC 9112 §3.2).
 pub(super) fn refused(request: &Request) -> Option<Response> {
+    if request.method().as_str().len() > MAX_METHOD_BYTES {
+        let message = "That is no method of HTTP.";
+        return Some(refusal::text(StatusCode::NOT_IMPLEMENTED, message));
+    }
     let uri = request.uri();
     let lengths = [Some(uri.path()), uri.query(), uri.authority().map(|to| to.as_str())];
     if lengths.into_iter().flatten().map(str::len).sum::<usize>() > MAX_TARGET_BYTES {

@@ -5,6 +5,8 @@
 //! GET, HEAD /blobs/sha1/HEX      an image by its SHA-1
 //! /metadata, /endorsers, /tag    the Marketplace: see [`Marketplace`]
 //! /api/v1                        the catalogue and the site in JSON: see [`Api`]
+//! GET /metrics                   numbers for Prometheus
+//! GET /healthz, /readyz          whether the node works, and whether it should be asked
 //! ```
 //!
 //! Uploads carry their own proof; everything else that changes the node is on the control
@@ -12,85 +14,60 @@
 //! how long it may take nothing and in how slowly it may take something; all clients
 //! together in [`Limits`].
 
+mod access;
+mod addresses;
 mod api;
 mod blobs;
+mod client;
 mod conditions;
 mod connections;
 mod content;
 mod heads;
 mod marketplace;
+pub mod metrics;
 mod opened;
+mod operations;
+mod options;
 mod pace;
 mod range;
 mod refusal;
+mod request_id;
+mod statuses;
+mod tls;
 
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
+use crate::home::AccessLog;
 use crate::node::Serving;
+use access::Access;
 pub use api::{Api, ApiSettings};
 use connections::Connections;
 pub use marketplace::Marketplace;
-
-/// How much is done for clients at once, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Open connections; more wait until one ends.
-    pub connections: usize,
-    /// Answers with images that are on their way; more are told to come again.
-    pub answers: usize,
-    /// How long a client may take nothing of what it asked for.
-    pub stalled: Duration,
-    /// Bytes of a second below which a client takes too little: it may for a while.
-    pub slowest: u64,
-    /// How long a client may take to send the head of a request, and to send nothing
-    /// before it.
-    pub request: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connections: 256,
-            answers: 64,
-            stalled: Duration::from_secs(60),
-            // A line of 128 kbit/s.
-            slowest: 16 * 1024,
-            request: Duration::from_secs(30),
-        }
-    }
-}
-
-/// Why nothing listens.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "HTTP cannot listen on {address}: {source}; choose another address or port with `listen` under \
-     [http] in suq.toml"
-)]
-pub struct HttpError {
-    /// Where.
-    pub address: SocketAddr,
-    /// What the system says.
-    pub source: io::Error,
-}
+use metrics::Traffic;
+use operations::Operations;
+pub use options::{HttpError, Limits, Options};
+use statuses::Statuses;
+use tls::Tls;
+pub use tls::TlsError;
 
 /// A running HTTP interface; every connection ends when it is dropped.
 #[derive(Debug)]
 pub struct Http {
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     connections: Connections,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Drop for Http {
@@ -100,40 +77,53 @@ impl Drop for Http {
 }
 
 impl Http {
-    /// Listens on these addresses; port 0 takes a free one. Without a catalogue only
-    /// images are answered. They go out as fast as `serving` allows.
-    ///
-    /// # Errors
-    /// When one of them cannot be had; then none is listened on.
+    /// Listens; port 0 takes a free one. Without a catalogue only images are answered.
+    /// They go out as fast as `serving` allows.
     pub async fn start(
-        listen: &[SocketAddr],
+        options: Options,
         blobs: Blobs,
         catalogue: Option<(Marketplace, Api)>,
-        limits: Limits,
         serving: Serving,
     ) -> Result<Http, HttpError> {
-        let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for &address in listen {
-            let failed = |source| HttpError { address, source };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            addresses.push(listener.local_addr().map_err(failed)?);
-            listeners.push(listener);
-        }
+        let (plain, addresses) = listeners(&options.listen, "listen").await?;
+        let (secure, tls_addresses) = listeners(&options.tls_listen, "tls_listen").await?;
+        let Options { tls, limits, access_log, trusted_proxies, .. } = options;
+        let tls = tls.map(Arc::new);
+        let access = Access {
+            traffic: Traffic::new(),
+            is_logged: access_log == AccessLog::Stderr,
+            proxies: trusted_proxies.into(),
+        };
         let ending = CancellationToken::new();
         let catalogue = catalogue
             .map(|(marketplace, api)| (marketplace, api.ending_with(ending.child_token())));
-        let router = router(blobs, catalogue, &limits, serving);
-        let connections = Connections::new(router, limits, ending);
-        for listener in listeners {
-            connections.listen(listener);
+        let router = router(blobs, catalogue, &limits, serving, (&access, tls.clone()));
+        let connections = Connections::new(router, limits, access, ending);
+        for listener in plain {
+            connections.listen(listener, None);
         }
-        Ok(Http { addresses, connections })
+        for listener in secure {
+            connections.listen(listener, tls.clone());
+        }
+        Ok(Http { addresses, tls_addresses, connections, tls })
     }
 
     /// Where it listens.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens with TLS.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
+
+    /// Reads the host certificate again, where there is one.
+    ///
+    /// # Errors
+    /// When it cannot be used; the one of before stays.
+    pub fn reload(&self) -> Result<(), HttpError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| Ok(tls.read_again()?))
     }
 
     /// Takes no more requests. Answers that are on their way may go on for so long; what
@@ -143,29 +133,41 @@ impl Http {
     }
 }
 
+/// Listens on these addresses, which this setting names.
+async fn listeners(
+    addresses: &[SocketAddr],
+    setting: &'static str,
+) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), HttpError> {
+    let mut listeners = Vec::new();
+    let mut bound = Vec::new();
+    for address in addresses {
+        let failed = |source| HttpError::Listen { address: *address, setting, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        bound.push(listener.local_addr().map_err(failed)?);
+        listeners.push(listener);
+    }
+    Ok((listeners, bound))
+}
+
 /// Everything that is answered.
 fn router(
     blobs: Blobs,
     catalogue: Option<(Marketplace, Api)>,
     limits: &Limits,
     serving: Serving,
+    (access, tls): (&Access, Option<Arc<Tls>>),
 ) -> Router {
     let (marketplace, api) = catalogue.unzip();
+    let operations = marketplace.as_ref().map_or_else(Router::new, |marketplace| {
+        let statuses = Statuses::new(marketplace.node().clone(), limits.status);
+        Operations { statuses, traffic: access.traffic.clone(), tls }.routes()
+    });
+    let marketplace = marketplace.map(|marketplace| marketplace.within(limits));
     let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers, serving)
+        .merge(operations)
         .merge(api.map(api::routes).unwrap_or_default())
         .merge(others)
         .method_not_allowed_fallback(refusal::no_such_method)
-        .layer(middleware::from_fn(answered))
-}
-
-/// Refuses heads that nobody answers; notes every answer.
-async fn answered(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = match heads::refused(&request) {
-        Some(refused) => refused,
-        None => next.run(request).await,
-    };
-    tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
-    response
+        .layer(middleware::from_fn_with_state(access.clone(), access::answered))
 }

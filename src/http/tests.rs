@@ -1,5 +1,7 @@
+mod operations;
+
 use std::fs::Permissions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -34,14 +36,16 @@ impl Shop {
     }
 
     fn connections(&self, limits: Limits) -> Connections {
-        let router = router(self.blobs.clone(), None, &limits, Serving::new(None));
-        Connections::new(router, limits, CancellationToken::new())
+        let (blobs, serving) = (self.blobs.clone(), Serving::new(None));
+        let access = Access { traffic: Traffic::new(), is_logged: false, proxies: Arc::default() };
+        let router = router(blobs, None, &limits, serving, (&access, None));
+        Connections::new(router, limits, access, CancellationToken::new())
     }
 
     async fn http(&self, limits: Limits) -> Http {
-        let listen = ["127.0.0.1:0".parse().unwrap()];
-        let serving = Serving::new(None);
-        Http::start(&listen, self.blobs.clone(), None, limits, serving).await.unwrap()
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let options = Options { listen, limits, ..Options::default() };
+        Http::start(options, self.blobs.clone(), None, Serving::new(None)).await.unwrap()
     }
 
     fn request(&self) -> Vec<u8> {
@@ -60,7 +64,7 @@ fn patient() -> Limits {
 fn client(connections: &Connections) -> (DuplexStream, tokio::task::JoinHandle<()>) {
     let (client, server) = duplex(64 * 1024);
     let connections = connections.clone();
-    let here = connections::Client([127, 0, 0, 1].into());
+    let here = client::Client::new([127, 0, 0, 1].into(), false);
     (client, tokio::spawn(async move { connections.serve(server, here).await }))
 }
 

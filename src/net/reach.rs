@@ -85,7 +85,7 @@ impl Task {
                 Ok(listener) => {
                     reach.asked.insert(listener, *relay);
                 }
-                Err(error) => tracing::debug!(%relay, %error, "it cannot carry connections"),
+                Err(error) => tracing::debug!(peer = %relay, %error, "it cannot carry connections"),
             }
         }
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::CollectView;
+use super::counts::Counts;
 use super::live::Progress;
 use super::mirror::MirrorView;
 use crate::blobs::ScrubState;
@@ -122,18 +123,26 @@ pub struct StatusView {
     pub federation_id: FederationId,
     /// How this node stands in it.
     pub membership: MembershipView,
+    /// When it started.
+    pub started: Timestamp,
     /// Where the node listens.
     pub listening: Vec<Address>,
-    /// Where HTTP is answered.
+    /// Where HTTP is answered,
     pub http: Vec<SocketAddr>,
+    /// and where over TLS.
+    pub https: Vec<SocketAddr>,
     /// Numbers of documents.
     pub documents: Stats,
+    /// What was done since the start.
+    pub counts: Counts,
     /// Blobs in the store.
     pub blobs: usize,
     /// Where the scrub is, which reads stored images again.
     pub scrub: ScrubState,
     /// Images that were found damaged and have not come again.
     pub damaged: usize,
+    /// Bytes on the disk.
+    pub disk: DiskView,
     /// Bytes of images that were sent to peers since the start.
     pub sent: u64,
     /// What the mirror rules have fetched.
@@ -144,10 +153,25 @@ pub struct StatusView {
     pub reconciled: Vec<(Peer, Timestamp)>,
     /// Latest alerts, oldest first.
     pub alerts: Vec<String>,
+    /// Why images should not be asked for here now, one line for each reason.
+    pub unready: Vec<String>,
     /// Warnings about the policy, and why it refuses everything when it does.
     pub policy: PolicyView,
     /// Trusted authorities.
     pub anchors: Vec<String>,
+}
+
+/// Bytes on the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskView {
+    /// Of images, also of those on their way.
+    pub blobs: u64,
+    /// What they may take; none when it is up to the disk.
+    pub quota: Option<u64>,
+    /// Of the store; none when it cannot be found out.
+    pub store: Option<u64>,
+    /// What is free where the home is; none when it cannot be found out.
+    pub free: Option<u64>,
 }
 
 /// A ticket for another site.

@@ -12,6 +12,8 @@ use crate::model::{ContentId, Email, Peer, Sha512, Timestamp};
 pub enum Call {
     /// How the node is. Needs a running node.
     Status,
+    /// Nothing: whether the node answers. Needs a running node.
+    Ping,
     /// Stop. Needs a running node.
     Stop,
     /// A ticket for another site. Needs a running node.

@@ -90,9 +90,11 @@ impl Jobs {
     }
 
     pub(super) fn fetch(&self, fetch: FetchId, transfer: Transfer) {
-        let done = self.done.clone();
+        let (done, live) = (self.done.clone(), self.catalogue.live.clone());
+        live.count(|counts| counts.transfers.begin());
         tokio::spawn(async move {
             let outcome = transfer.run().await;
+            live.count(|counts| counts.transfers.end(&outcome));
             let _ = done.send(Done::Inputs(vec![Input::FetchEnded { fetch, outcome }]));
         });
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::ImageName;
+use super::counts::Counts;
 use super::mirror::{MirrorView, News};
 use crate::engine::{Provider, Share, Wanted};
 use crate::model::{ChangeNumber, Identifier, Peer, Sha512, Timestamp};
@@ -49,7 +50,11 @@ struct State {
     transfers: BTreeMap<Identifier, (Option<Sha512>, Progress)>,
     reconciled: Vec<(Peer, Timestamp)>,
     http: Vec<SocketAddr>,
+    https: Vec<SocketAddr>,
     sent: u64,
+    counts: Counts,
+    /// The last write failed.
+    store_failed: bool,
     mirror: MirrorView,
 }
 
@@ -91,12 +96,33 @@ impl Live {
         self.lock().reconciled.clone()
     }
 
-    pub(super) fn set_http(&self, addresses: Vec<SocketAddr>) {
-        self.lock().http = addresses;
+    pub(super) fn set_http(&self, plain: Vec<SocketAddr>, tls: Vec<SocketAddr>) {
+        let mut state = self.lock();
+        (state.http, state.https) = (plain, tls);
     }
 
     pub(super) fn http(&self) -> Vec<SocketAddr> {
         self.lock().http.clone()
+    }
+
+    pub(super) fn https(&self) -> Vec<SocketAddr> {
+        self.lock().https.clone()
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.lock().counts);
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    pub(super) fn set_store_failed(&self, failed: bool) {
+        self.lock().store_failed = failed;
+    }
+
+    pub(super) fn store_failed(&self) -> bool {
+        self.lock().store_failed
     }
 
     pub(super) fn add_sent(&self, bytes: u64) {

@@ -10,6 +10,7 @@ mod care;
 mod catalogue;
 mod collect;
 mod control;
+mod counts;
 mod federation;
 mod image;
 mod jobs;
@@ -20,19 +21,21 @@ mod run;
 mod serve_blobs;
 mod serving;
 mod start;
+mod status;
 mod transfer;
 mod verifiers;
 mod writer;
 
 pub use answer::{
-    Answer, CountView, EntryRow, EntryView, Failure, FailureKind, FoundView, ImageView, InviteView,
-    JudgedEntry, MemberView, MembersView, MembershipView, PeerView, PolicyView, StatusView,
-    WhyView,
+    Answer, CountView, DiskView, EntryRow, EntryView, Failure, FailureKind, FoundView, ImageView,
+    InviteView, JudgedEntry, MemberView, MembersView, MembershipView, PeerView, PolicyView,
+    StatusView, WhyView,
 };
 pub use call::{Call, Query, StatusFilter};
 pub use catalogue::{Catalogue, CatalogueError, Original};
 pub use collect::{Collect, CollectView, CollectedView, KeptReason, KeptView};
 pub use control::{ControlError, ask};
+pub use counts::{Counts, GossipCounts, TransferCounts};
 pub use image::{BadImageName, ImageName};
 pub use live::{Progress, ProviderFailure};
 pub use mirror::{MirrorFailureView, MirrorView};

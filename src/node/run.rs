@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Call;
-use super::answer::{Answer, Failure, FailureKind, ImageView, StatusView};
+use super::answer::{Answer, Failure, FailureKind, ImageView};
 use super::catalogue::{Allowed, Catalogue, Trusted};
 use super::collect::Collecting;
 use super::jobs::{Done, Jobs};
@@ -59,6 +59,7 @@ struct Together {
 pub(super) struct RunLoop {
     pub(super) engine: Engine,
     now: Timestamp,
+    pub(super) started: Timestamp,
     pub(super) jobs: Jobs,
     verifiers: Verifiers,
     done: mpsc::UnboundedReceiver<Done>,
@@ -79,7 +80,7 @@ pub(super) struct RunLoop {
     pub(super) collecting: BTreeMap<CallId, Box<Collecting>>,
     calls: u64,
     pub(super) listening: Vec<Address>,
-    alerts: VecDeque<String>,
+    pub(super) alerts: VecDeque<String>,
     /// Those that the catalogue has been told of.
     reconciliations: u64,
     stopping: bool,
@@ -100,6 +101,7 @@ impl RunLoop {
         RunLoop {
             engine,
             now: Timestamp::from(SystemTime::now()),
+            started: Timestamp::from(SystemTime::now()),
             verifiers: Verifiers::start(&catalogue, &done_sender),
             jobs: Jobs { catalogue, done: done_sender },
             done,
@@ -191,7 +193,10 @@ impl RunLoop {
             }
             Effect::LetIn { members, chain } => self.net.let_in(members, chain).await,
             Effect::AnswerKnock { knock, answer } => self.net.answer_knock(knock.0, answer).await,
-            Effect::Judge { gossip, verdict } => self.net.verdict(gossip.0, verdict).await,
+            Effect::Judge { gossip, verdict } => {
+                self.jobs.catalogue.live.count(|counts| counts.gossip.add(verdict));
+                self.net.verdict(gossip.0, verdict).await;
+            }
             Effect::Ask { ask, peer, request } => self.net.ask(ask.0, peer, request).await,
             Effect::Answer { question, response } => self.net.answer(question.0, response).await,
             Effect::AnswerHoldings { question, names } => {
@@ -289,7 +294,7 @@ impl RunLoop {
             Done::Inputs(inputs) => self.take_all(inputs).await,
             Done::Allowed(allowed, reply) => self.fetch(allowed, reply).await,
             Done::Planned(collecting) => self.planned(collecting).await,
-            Done::Alert(text) => self.alert(text),
+            Done::Alert(text) => self.alert(text, None),
         }
     }
 
@@ -330,7 +335,8 @@ impl RunLoop {
             Call::Get { image, stale } => return self.jobs.get(image, stale, now, reply),
             Call::Collect(order) => return self.jobs.plan(order, now, reply),
             Call::Syncs => Answer::Syncing(self.engine.syncs().cloned().collect()),
-            Call::Status => Answer::Status(Box::new(self.status(now))),
+            Call::Status => return self.status(now, reply),
+            Call::Ping => Answer::Done,
             Call::Invite { member, days } => return self.invite(member, days, reply).await,
             Call::Revoke(member) => return self.revoke(member, reply).await,
             Call::Members => Answer::Members(self.members(now)),
@@ -423,6 +429,10 @@ impl RunLoop {
     }
 
     fn engine_alert(&mut self, alert: &Alert) {
+        let peer = match alert {
+            Alert::Misbehaviour { peer, .. } => Some(*peer),
+            _ => None,
+        };
         let text = match alert {
             Alert::Equivocation { key, first, second } => format!(
                 "{} signed two different documents for {key}: {first} and {second}; the deprecated \
@@ -438,39 +448,14 @@ impl RunLoop {
                 .to_owned(),
             Alert::StoreFailed { reason } => format!("the store could not be written: {reason}"),
         };
-        self.alert(text);
+        self.alert(text, peer);
     }
 
-    fn alert(&mut self, text: String) {
-        tracing::warn!("{text}");
+    fn alert(&mut self, text: String, peer: Option<Peer>) {
+        tracing::warn!(peer = peer.map(tracing::field::display), "{text}");
         self.alerts.push_back(text);
         if self.alerts.len() > MAX_ALERTS {
             self.alerts.pop_front();
-        }
-    }
-
-    fn status(&self, now: Timestamp) -> StatusView {
-        let catalogue = &self.jobs.catalogue;
-        let settings = self.home.settings().unwrap_or_default();
-        StatusView {
-            name: settings.name,
-            peer: self.own,
-            federation: self.federation.name.clone(),
-            federation_id: self.federation.id,
-            membership: self.membership(now),
-            listening: self.listening.clone(),
-            http: catalogue.live.http(),
-            documents: self.engine.stats(),
-            blobs: catalogue.blobs().list().map_or(0, |blobs| blobs.len()),
-            scrub: catalogue.blobs().scrub_state(),
-            damaged: catalogue.blobs().damaged().map_or(0, |damaged| damaged.len()),
-            sent: catalogue.live.sent(),
-            mirror: catalogue.live.mirror(),
-            connected: self.engine.connected_peers().collect(),
-            reconciled: self.engine.reconciled().collect(),
-            alerts: self.alerts.iter().cloned().collect(),
-            policy: catalogue.policy_view(),
-            anchors: catalogue.trusted().anchors.subjects().map(str::to_owned).collect(),
         }
     }
 

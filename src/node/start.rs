@@ -138,9 +138,9 @@ impl Node {
         &self.catalogue
     }
 
-    /// Says where HTTP is answered, for the node's status.
-    pub fn set_http(&self, addresses: &[SocketAddr]) {
-        self.catalogue.live.set_http(addresses.to_vec());
+    /// Says where HTTP is answered, in the open and over TLS, for the node's status.
+    pub fn set_http(&self, plain: &[SocketAddr], tls: &[SocketAddr]) {
+        self.catalogue.live.set_http(plain.to_vec(), tls.to_vec());
     }
 
     /// Asks the node.
@@ -164,6 +164,29 @@ impl Node {
             Call::Sync(_) => Some(self.call(Call::Syncs).await),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+impl Node {
+    /// A node whose run loop is this: what it has no answer to waits for ever.
+    pub(crate) fn played(
+        home: &Home,
+        mut run_loop: impl FnMut(Call) -> Option<Answer> + Send + 'static,
+    ) -> Node {
+        let (calls, mut asked) = mpsc::channel(WAITING_CALLS);
+        let catalogue = Catalogue::open(home).unwrap();
+        let peer = Peer::from_key([1; 32]);
+        tokio::spawn(async move {
+            let mut waiting = Vec::new();
+            while let Some(Asked { call, reply }) = asked.recv().await {
+                match run_loop(call) {
+                    Some(answer) => drop(reply.send(answer)),
+                    None => waiting.push(reply),
+                }
+            }
+        });
+        Node { calls, catalogue, serving: Serving::new(None), peer }
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn start(
             }
             let (ids, writes) = split(batch);
             let result = store.write(&writes).map_err(|error| error.to_string());
+            live.set_store_failed(result.is_err());
             live.news().entries(changed(&writes));
             live.set_changed(store.last_change());
             let stored = |write| Input::Stored { write, result: result.clone() };

@@ -1,5 +1,6 @@
 //! The judgement: every rule in its order, until one refuses.
 
+use super::freshness;
 use super::rules::{Legacy, Lists, Policy, Require, Setting};
 use super::verdict::TRUST_RULE;
 use super::{Context, Entries, Outcome, Purpose, Source, Step, Verdict};
@@ -79,7 +80,7 @@ impl Judge<'_> {
     }
 
     fn not_set(&mut self, rule: &str) -> Next {
-        self.step(rule, None, Outcome::NotSet, "the policy does not use this rule".to_owned());
+        self.steps.push(freshness::not_used(rule));
         Some(())
     }
 
@@ -291,32 +292,8 @@ impl Judge<'_> {
     }
 
     fn freshness(&mut self, reconciled: Option<std::time::Duration>, peers: usize) -> Next {
-        let Setting { value, source } = self.policy.max_age.clone();
-        match (value, reconciled) {
-            (None, _) => self.not_set("freshness.max_age")?,
-            (Some(max), Some(age)) if age <= max => {
-                let reason = format!("the catalogue was reconciled {} s ago", age.as_secs());
-                self.pass("freshness.max_age", source, reason)?;
-            }
-            (Some(_), age) => {
-                let reason = match age {
-                    Some(age) => format!("last reconciled {} s ago", age.as_secs()),
-                    None => "the catalogue was never reconciled since the start".to_owned(),
-                };
-                let reason = format!("{reason}: try `suq sync`, or `suq get --stale`");
-                return self.refuse("freshness.max_age", source, reason);
-            }
-        }
-        let Setting { value, source } = self.policy.min_peers.clone();
-        let peers = peers as u64;
-        if value == 0 {
-            self.not_set("freshness.min_peers")
-        } else if peers >= value {
-            self.pass("freshness.min_peers", source, format!("reconciled with {peers} peers"))
-        } else {
-            let reason = format!("reconciled with {peers} of {value} peers");
-            self.refuse("freshness.min_peers", source, reason)
-        }
+        self.steps.extend(self.policy.freshness(reconciled, peers));
+        self.steps.last().filter(|step| step.outcome != Outcome::Refused).map(drop)
     }
 }
 

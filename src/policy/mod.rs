@@ -5,6 +5,7 @@
 
 mod admitted;
 mod error;
+mod freshness;
 mod judge;
 mod mirror;
 mod parse;

@@ -66,6 +66,11 @@ impl Store {
         })
     }
 
+    /// Bytes of its files; none when the system does not say.
+    pub fn size_on_disk(&self) -> Option<u64> {
+        self.db.size_on_disk().ok()
+    }
+
     fn open_or_repair(folder: &Path) -> Result<Store, OpenError> {
         let config = sled::Config::new()
             .path(folder)

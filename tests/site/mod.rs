@@ -138,6 +138,10 @@ pub struct Site {
     pub peer: String,
     /// The network namespace that the node runs in.
     pub host: Option<String>,
+    /// What `suq serve` gets beside the home,
+    pub options: Vec<String>,
+    /// and what it finds in its environment.
+    pub environment: Vec<(String, String)>,
     node: Option<Child>,
 }
 
@@ -154,8 +158,14 @@ impl Site {
 
     /// A site that was made with more options.
     pub fn with(folder: &Path, name: &str, endorser: &Endorser, options: &[&str]) -> Site {
-        let mut site =
-            Site { home: folder.join(name), peer: String::new(), host: None, node: None };
+        let mut site = Site {
+            home: folder.join(name),
+            peer: String::new(),
+            host: None,
+            options: Vec::new(),
+            environment: Vec::new(),
+            node: None,
+        };
         let init = ["init", "--json", "--name", name, "--listen", "/ip4/127.0.0.1/tcp/0"];
         let http = ["--http", "127.0.0.1:0"];
         let run = site.run(&[&init[..], &http, options].concat());
@@ -187,7 +197,8 @@ impl Site {
             }
             None => Command::new(SUQ),
         };
-        command.arg("--home").arg(&self.home).arg("serve").stdin(Stdio::null());
+        command.arg("--home").arg(&self.home).arg("serve").args(&self.options);
+        command.envs(self.environment.iter().cloned()).stdin(Stdio::null());
         command.stdout(Stdio::null()).stderr(log.unwrap());
         self.node = Some(command.spawn().unwrap());
     }
@@ -206,6 +217,21 @@ impl Site {
         let kill = Command::new("kill").arg(node.id().to_string()).status().unwrap();
         assert!(kill.success());
         assert_eq!(node.wait().unwrap().code(), Some(0), "it ends in order");
+    }
+
+    /// Has the node read its files again, with SIGHUP.
+    pub fn hang_up(&self) {
+        let kill = Command::new("kill").args(["-HUP", &self.pid().to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Makes settings in suq.toml, which are commented there: `name = value`, by section.
+    pub fn set(&self, section: &str, settings: &str) {
+        let file = self.home.join("suq.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let heading = format!("[{section}]\n");
+        assert!(text.contains(&heading));
+        fs::write(&file, text.replace(&heading, &format!("{heading}{settings}\n"))).unwrap();
     }
 
     pub fn pid(&self) -> u32 {

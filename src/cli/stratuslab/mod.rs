@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser};
 
-use super::{Exit, output, start_logging};
+use super::{Exit, logging, output};
 
 pub(super) use names::{Work, names, of_name};
 
@@ -116,7 +116,7 @@ fn parse<C: Named>(name: &str, arguments: Vec<OsString>) -> C {
 fn parsed<C: Named>(command: clap::Command, arguments: Vec<OsString>) -> C {
     let matches = command.no_binary_name(true).get_matches_from(arguments);
     let command = C::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    start_logging(command.talk().verbose.saturating_sub(1), false);
+    logging::start(command.talk().verbose.saturating_sub(1), None);
     command
 }
 

@@ -156,7 +156,8 @@ struct Sending {
 
 async fn following(rest: Option<Sending>) -> io::Result<Option<(Bytes, Option<Sending>)>> {
     let Some(rest) = rest else { return Ok(None) };
-    let read = tokio::task::spawn_blocking(move || rest.next());
+    let span = tracing::Span::current();
+    let read = tokio::task::spawn_blocking(move || span.in_scope(|| rest.next()));
     read.await.map_err(io::Error::other)?.map(Some)
 }
 

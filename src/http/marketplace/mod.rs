@@ -23,7 +23,6 @@ mod parameters;
 mod rate;
 mod upload;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -40,8 +39,8 @@ use self::answers::Refused;
 use self::media::Media;
 use self::parameters::Parameters;
 use self::rate::Rates;
-use super::connections::Client;
-use super::refusal;
+use super::client::Client;
+use super::{Limits, refusal};
 use crate::model::Timestamp;
 use crate::node::{Catalogue, Node};
 
@@ -54,14 +53,13 @@ const SEARCHES: usize = 2;
 /// Lists that are on their way: each holds 32 bytes for each of its entries.
 const LISTS: usize = 32;
 
-/// How long a client may take to send the body of a request.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-
 /// A site's catalogue as a Marketplace. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Marketplace {
     node: Node,
     takes_uploads: bool,
+    /// How long a client may take to send the body of a request.
+    patience: Duration,
     rates: Arc<Rates>,
     searches: Arc<Semaphore>,
     lists: Arc<Semaphore>,
@@ -74,7 +72,7 @@ struct Asked {
     headers: HeaderMap,
     parameters: Parameters,
     media: Media,
-    client: Option<IpAddr>,
+    client: Option<Client>,
 }
 
 impl Marketplace {
@@ -83,10 +81,20 @@ impl Marketplace {
         Marketplace {
             node,
             takes_uploads,
+            patience: Limits::default().body,
             rates: Arc::default(),
             searches: Arc::new(Semaphore::new(SEARCHES)),
             lists: Arc::new(Semaphore::new(LISTS)),
         }
+    }
+
+    /// With these limits of all HTTP.
+    pub(super) fn within(self, limits: &Limits) -> Marketplace {
+        Marketplace { patience: limits.body, ..self }
+    }
+
+    pub(super) fn node(&self) -> &Node {
+        &self.node
     }
 
     fn catalogue(&self) -> &Catalogue {
@@ -159,7 +167,7 @@ pub(super) async fn answer(
     };
     let parameters = Parameters::read(head.uri.query().unwrap_or_default().as_bytes());
     let media = Media::of(&head.headers, &parameters);
-    let client = head.extensions.get::<Client>().map(|client| client.0);
+    let client = head.extensions.get::<Client>().copied();
     let decoded: Result<Vec<_>, _> =
         parts.iter().map(|part| percent_decode_str(part).decode_utf8()).collect();
     let Ok(decoded) = decoded else {
@@ -181,6 +189,7 @@ fn now() -> Timestamp {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
 ) -> Result<T, Refused> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let span = tracing::Span::current();
+    let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
     done.unwrap_or_else(|error| Err(Refused::broken(&error)))
 }

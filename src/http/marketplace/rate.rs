@@ -1,9 +1,11 @@
 //! How often a client may upload: each upload costs the check of a signature.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::http::client::network;
 
 /// What an upload uses up of its client's time: one a second, for as long as it likes.
 const COST: Duration = Duration::from_secs(1);
@@ -41,17 +43,6 @@ impl Rates {
         }
         paid.insert(client, after);
         Ok(())
-    }
-}
-
-/// A client of IPv6 has a whole network of addresses.
-fn network(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

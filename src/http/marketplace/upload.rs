@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::uri::Authority;
@@ -15,7 +15,7 @@ use multer::Multipart;
 use super::answers::Refused;
 use super::media::Media;
 use super::parameters::Parameters;
-use super::{Asked, BODY_PATIENCE, Marketplace, aside, entry, listing};
+use super::{Asked, Marketplace, aside, entry, listing};
 use crate::manifest::{Unverified, parse_unsigned};
 use crate::model::EntryKey;
 use crate::node::{Answer, Call, FailureKind};
@@ -34,7 +34,7 @@ pub(super) async fn posted(
     let kind = kind.unwrap_or_default().to_owned();
     let name = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     // Also of those that are refused below: a client that still sends hears no answer.
-    let body = read(&asked.headers, body).await?;
+    let body = read(&asked.headers, body, marketplace.patience).await?;
     match name.as_str() {
         "application/x-www-form-urlencoded" => {
             let parameters = Parameters::read(&body).and(asked.parameters);
@@ -53,7 +53,7 @@ pub(super) async fn posted(
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
+async fn read(headers: &HeaderMap, body: Body, patience: Duration) -> Result<Bytes, Refused> {
     let too_large = || {
         let message =
             format!("the body is too large: a manifest has at most {MAX_DOCUMENT_BYTES} bytes");
@@ -64,7 +64,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
     if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
+    match tokio::time::timeout(patience, to_bytes(body, MAX_BODY_BYTES)).await {
         Ok(Ok(octets)) => Ok(octets),
         Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
         Ok(Err(_)) => Err(Refused::bad("the body ended before its time")),
@@ -102,7 +102,7 @@ async fn upload(
         return Err(Refused::new(StatusCode::FORBIDDEN, "read-only repository"));
     }
     if let Some(client) = asked.client {
-        marketplace.rates.pay(client, Instant::now()).map_err(|wait| {
+        marketplace.rates.pay(client.address, Instant::now()).map_err(|wait| {
             let seconds = HeaderValue::from(wait.as_secs() + 1);
             let message = "too many uploads from this address: try again later";
             Refused::new(StatusCode::TOO_MANY_REQUESTS, message).with(header::RETRY_AFTER, seconds)
@@ -111,7 +111,7 @@ async fn upload(
     let document = readable(marketplace, document).await?;
     match marketplace.node.call(Call::Publish(document)).await {
         Answer::Published { key, .. } => {
-            let location = location(&asked.headers, &key)?;
+            let location = location(asked, &key)?;
             let head = [(header::LOCATION, location)];
             Ok((StatusCode::CREATED, head, "metadata entry created").into_response())
         }
@@ -163,10 +163,12 @@ async fn readable(marketplace: &Marketplace, document: Bytes) -> Result<String, 
 }
 
 /// Where the entry is, by the name that the client has for this node.
-fn location(headers: &HeaderMap, key: &EntryKey) -> Result<HeaderValue, Refused> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+fn location(asked: &Asked, key: &EntryKey) -> Result<HeaderValue, Refused> {
+    let host = asked.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.and_then(|host| host.parse::<Authority>().ok());
-    let base = host.map_or_else(String::new, |host| format!("http://{host}"));
+    let is_secure = asked.client.is_some_and(|client| client.is_secure);
+    let scheme = if is_secure { "https" } else { "http" };
+    let base = host.map_or_else(String::new, |host| format!("{scheme}://{host}"));
     let location = format!("{base}{}", entry::path(key));
     HeaderValue::try_from(location).map_err(|error| Refused::broken(&error))
 }

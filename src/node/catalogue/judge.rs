@@ -180,6 +180,16 @@ impl Catalogue {
         Ok(judged)
     }
 
+    /// How long ago the catalogue was reconciled, none for never, and with how many peers
+    /// lately.
+    pub(in crate::node) fn reconciled(&self, now: Timestamp) -> (Option<Duration>, usize) {
+        let max_age = self.trusted().policy.max_age();
+        let reconciled = self.live.reconciled();
+        let ages = || reconciled.iter().map(|(_, time)| now.since(*time));
+        let is_recent = |age: &Duration| max_age.is_none_or(|max| *age <= max);
+        (ages().min(), ages().filter(is_recent).count())
+    }
+
     fn judge_use(
         &self,
         verified: &Verified,
@@ -188,13 +198,9 @@ impl Catalogue {
         now: Timestamp,
     ) -> Verdict {
         let Trusted { policy, anchors } = self.trusted();
-        let reconciled = self.live.reconciled();
-        let newest = reconciled.iter().map(|(_, time)| now.since(*time)).min();
-        let within = |age| policy.max_age().is_none_or(|max| age <= max);
-        let peers = reconciled.iter().filter(|(_, time)| within(now.since(*time))).count();
         // Whoever takes a stale catalogue takes it for a fresh one.
         let (reconciled, reconciled_peers) =
-            if stale { (Some(Duration::ZERO), usize::MAX) } else { (newest, peers) };
+            if stale { (Some(Duration::ZERO), usize::MAX) } else { self.reconciled(now) };
         let purpose = Purpose::Use { latest, endorsements, reconciled, reconciled_peers };
         let trust = anchors.check(verified);
         let rules = self.trusted().rules().digest();

@@ -1,14 +1,18 @@
 //! `suq serve`
 
+mod systemd;
+
 use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinHandle};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{Common, Exit, ask, output};
+use super::logging::LogFormat;
+use super::{Common, Exit, ask};
 use crate::home::Home;
-use crate::http::{Api, ApiSettings, Http, Limits, Marketplace};
+use crate::http::{Api, ApiSettings, Http, Marketplace, Options};
 use crate::node::{Answer, Call, Node};
 
 /// How long answers that are on their way may take when the node ends: a restart should
@@ -21,12 +25,21 @@ const DRAIN: Duration = Duration::from_secs(10);
 Examples:
   suq serve
   suq --home /srv/suq serve -v
+  suq serve --log-format json
 
-SIGTERM and Ctrl-C end it when everything is written; SIGHUP reads policy and
-trust again. With systemd, use Type=notify.")]
-pub(crate) struct Serve {}
+SIGTERM and Ctrl-C end it when everything is written; SIGHUP reads policy, trust and
+the host certificate again. config/suq.service is a unit for systemd.")]
+pub(crate) struct Serve {
+    /// How the lines of the log look
+    #[arg(long, value_name = "FORMAT", env = "SUQ_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
 
 impl Serve {
+    pub(super) fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
+
     pub(super) fn run(self, common: &Common) -> Result<(), Exit> {
         let home = ask::home(common)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,16 +53,16 @@ impl Serve {
 
 async fn serve(home: &Home) -> Result<(), Exit> {
     let settings = home.settings()?;
+    let options = Options::new(&settings.http, home.root())?;
     let (node, mut task) = Node::start(home).await?;
-    let (listen, blobs) = (&settings.http.listen, node.blobs().clone());
+    let (blobs, serving) = (node.blobs().clone(), node.serving().clone());
     let marketplace = Marketplace::new(node.clone(), settings.http.uploads);
     let api = ApiSettings {
         origins: settings.http.origins.clone(),
         tells_judgements: settings.http.judgements,
     };
     let catalogue = Some((marketplace, Api::new(node.clone(), api)));
-    let serving = node.serving().clone();
-    let http = Http::start(listen, blobs, catalogue, Limits::default(), serving).await;
+    let http = Http::start(options, blobs, catalogue, serving).await;
     let http = match http {
         Ok(http) => http,
         Err(error) => {
@@ -57,29 +70,33 @@ async fn serve(home: &Home) -> Result<(), Exit> {
             return Err(error.into());
         }
     };
-    node.set_http(http.addresses());
+    node.set_http(http.addresses(), http.tls_addresses());
     for address in http.addresses() {
         tracing::info!(%address, "HTTP");
     }
+    for address in http.tls_addresses() {
+        tracing::info!(%address, "HTTPS");
+    }
     tracing::info!(home = %home.root().display(), peer = %node.peer(), "running");
-    // Not under systemd: nobody to tell.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let handler = |kind| signal(kind).map_err(|error| Exit::failed(format!("signals: {error}")));
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
     let mut hang_up = handler(SignalKind::hangup())?;
+    systemd::ready();
+    let _pulse = AbortOnDropHandle::new(tokio::spawn(systemd::pulse(node.clone())));
     loop {
         tokio::select! {
             ended = &mut task => return ended.map_err(failed),
             _ = terminate.recv() => return stop(&node, &mut task, Some(http)).await,
             _ = interrupt.recv() => return stop(&node, &mut task, Some(http)).await,
-            _ = hang_up.recv() => reload(&node).await,
+            _ = hang_up.recv() => reload(&node, &http).await,
         }
     }
 }
 
 /// Ends the node when everything is written and answers had time to end.
 async fn stop(node: &Node, task: &mut JoinHandle<()>, http: Option<Http>) -> Result<(), Exit> {
+    systemd::stopping();
     let end = async {
         if let Some(http) = http {
             http.stop(DRAIN).await;
@@ -93,9 +110,14 @@ fn failed(_: JoinError) -> Exit {
     Exit::failed("the node failed: see its log")
 }
 
-async fn reload(node: &Node) {
+async fn reload(node: &Node, http: &Http) {
+    systemd::reloading();
     match node.call(Call::Reload).await {
-        Answer::Failed(failure) => output::error(&failure.message),
+        Answer::Failed(failure) => tracing::error!("{failure}"),
         _ => tracing::info!("policy and trust were read again"),
     }
+    if let Err(error) = http.reload() {
+        tracing::error!("{error}; the host certificate of before stays");
+    }
+    systemd::ready();
 }
