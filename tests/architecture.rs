@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of each module; imports point to the same or a lower layer.
-const LAYERS: [(&str, u8); 17] = [
+const LAYERS: [(&str, u8); 18] = [
     ("model", 0),
     ("wire", 0),
     ("manifest", 0),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 17] = [
     ("fetch", 2),
     ("home", 2),
     ("search", 2),
+    ("graph", 2),
     ("node", 3),
     ("cli", 4),
     ("http", 4),
@@ -30,7 +31,7 @@ const LAYERS: [(&str, u8); 17] = [
 const IO_LAYER: u8 = 2;
 
 /// A package with the only modules that may name it.
-const OWNERS: [(&str, &[&str]); 23] = [
+const OWNERS: [(&str, &[&str]); 26] = [
     ("sled", &["store"]),
     ("libp2p", &["net"]),
     ("axum", &["http"]),
@@ -45,8 +46,11 @@ const OWNERS: [(&str, &[&str]); 23] = [
     ("headers", &["http"]),
     ("form_urlencoded", &["http"]),
     ("multer", &["http"]),
-    ("oxrdf", &["http"]),
-    ("oxrdfxml", &["http"]),
+    ("oxrdf", &["graph"]),
+    ("oxrdfxml", &["graph"]),
+    ("sparesults", &["graph"]),
+    ("spareval", &["graph"]),
+    ("spargebra", &["graph"]),
     ("quick_xml", &["manifest"]),
     ("ciborium", &["wire"]),
     ("negentropy", &["engine"]),
