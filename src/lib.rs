@@ -4,6 +4,7 @@ pub mod blobs;
 pub mod cli;
 pub mod engine;
 pub mod fetch;
+pub mod graph;
 pub mod home;
 pub mod http;
 pub mod manifest;

@@ -24,6 +24,7 @@ mod tests;
 pub use answer::{error_text, listed};
 pub use document::{Details, Endorsement, Extension, Manifest, PieceList, without_declaration};
 pub use draft::{Draft, IllegalText};
+pub use namespace::{BASE, SLTERMS, SUQ};
 pub use proof::{Profile, Signed, Signer, Trust, Verified};
 pub use rdf::BrokenRule;
 pub use sign::{SignError, SigningStyle, deprecate, sign_document};

@@ -3,12 +3,13 @@
 pub(super) const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 pub(super) const DCTERMS: &str = "http://purl.org/dc/terms/";
 pub(super) const SLREQ: &str = "http://mp.stratuslab.eu/slreq#";
-pub(super) const SLTERMS: &str = "http://mp.stratuslab.eu/slterms#";
+/// What images are described by.
+pub const SLTERMS: &str = "http://mp.stratuslab.eu/slterms#";
 pub(super) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Our own terms.
-pub(super) const SUQ: &str = "urn:suq:terms:1#";
+pub const SUQ: &str = "urn:suq:terms:1#";
 /// `xml:base` of every document.
-pub(super) const BASE: &str = "http://mp.stratuslab.eu/";
+pub const BASE: &str = "http://mp.stratuslab.eu/";
 /// What the prefix `xml` is bound to, always.
 pub(super) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 /// That of namespace declarations; nothing may be bound to it.

@@ -32,7 +32,7 @@ pub use answer::{
     StatusView, WhyView,
 };
 pub use call::{Call, Query, StatusFilter};
-pub use catalogue::{Catalogue, CatalogueError, Original};
+pub use catalogue::{Catalogue, CatalogueError, NoGraph, Original};
 pub use collect::{Collect, CollectView, CollectedView, KeptReason, KeptView};
 pub use control::{ControlError, ask};
 pub use counts::{Counts, GossipCounts, TransferCounts};

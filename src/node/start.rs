@@ -99,6 +99,7 @@ impl Node {
         let blobs = catalogue.blobs().clone();
         let mirror = Mirroring::new(node.clone(), catalogue.clone());
         let indexing = catalogue.clone().keep_indexed();
+        let graphing = catalogue.clone().keep_graphs_while_asked();
         let run_loop =
             RunLoop::new(engine, catalogue, home.clone(), federation, (net, fetching), identity);
         let done = run_loop.jobs.done.clone();
@@ -108,10 +109,12 @@ impl Node {
             let care = tokio::spawn(care.run());
             let mirror = tokio::spawn(mirror.run());
             let indexing = tokio::spawn(indexing);
+            let graphing = tokio::spawn(graphing);
             run_loop.run(asked, events).await;
             care.abort();
             mirror.abort();
             indexing.abort();
+            graphing.abort();
             drop(socket);
             drop(lock);
         });

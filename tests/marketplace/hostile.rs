@@ -42,6 +42,9 @@ fn nothing_that_is_sent_is_taken_for_markup_or_for_a_header() {
         "/endorsers/*/tags",
         "/endorsers/a@b?range=*",
         "/metadata/a/b/c/*",
+        "/query?query=*",
+        "/query?query=SELECT%20(%22*%22%20AS%20?x)%20%7B%7D",
+        "/query?query=ASK%20%7B%7D&format=*",
     ];
     for hostile in hostile {
         for place in places {
@@ -53,9 +56,11 @@ fn nothing_that_is_sent_is_taken_for_markup_or_for_a_header() {
                 assert_eq!(answer.header("Set-Cookie"), None, "{path}");
                 assert!(text.len() < 3000, "{path}: {} bytes", text.len());
                 match answer.header("Content-Type").unwrap() {
-                    "application/xml" => suq::manifest::xml::check(&answer.body)
-                        .unwrap_or_else(|error| panic!("{path}: {error}: {text}")),
-                    "application/json" => {
+                    "application/xml" | "application/sparql-results+xml" => {
+                        suq::manifest::xml::check(&answer.body)
+                            .unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+                    }
+                    "application/json" | "application/sparql-results+json" => {
                         serde_json::from_str::<Value>(&text).unwrap();
                     }
                     "text/html; charset=utf-8" => {

@@ -11,6 +11,7 @@ mod http;
 mod lists;
 #[path = "../site/mod.rs"]
 mod site;
+mod sparql;
 mod uploads;
 
 use std::time::{Duration, SystemTime};

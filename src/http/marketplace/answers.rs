@@ -96,17 +96,22 @@ pub(super) fn answer(status: StatusCode, media: Media, body: Body) -> Response {
         Media::Json => "application/json",
         Media::Html => "text/html; charset=utf-8",
     };
+    let mut response = of_type(status, kind, body);
+    if media == Media::Html {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    }
+    response
+}
+
+/// An answer of this media type.
+pub(super) fn of_type(status: StatusCode, kind: &'static str, body: Body) -> Response {
     let head = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::VARY, VARY),
         (header::CACHE_CONTROL, ASK_AGAIN),
         (header::X_CONTENT_TYPE_OPTIONS, NO_SNIFFING),
     ];
-    let mut response = (status, head, body).into_response();
-    if media == Media::Html {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    }
-    response
+    (status, head, body).into_response()
 }
 
 /// What a page begins with, up to its content.
@@ -124,6 +129,20 @@ pub(super) const PAGE_END: &str = "</body>\n</html>\n";
 /// A page with this content, which is HTML.
 pub(super) fn page(title: &str, content: &str) -> String {
     format!("{}{content}{PAGE_END}", page_head(title))
+}
+
+/// A table of texts.
+pub(super) fn table<'a, Row: IntoIterator<Item = &'a str>>(
+    headings: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = Row>,
+) -> String {
+    fn cells<'a>(name: &str, cells: impl IntoIterator<Item = &'a str>) -> String {
+        let cells = cells.into_iter().map(|cell| format!("<{name}>{}</{name}>", escape(cell)));
+        format!("<tr>{}</tr>\n", cells.collect::<String>())
+    }
+    let head = cells("th", headings);
+    let rows: String = rows.into_iter().map(|row| cells("td", row)).collect();
+    format!("<table><thead>{head}</thead><tbody>\n{rows}</tbody></table>\n")
 }
 
 /// Text as a paragraph.

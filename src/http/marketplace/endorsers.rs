@@ -207,17 +207,9 @@ impl Table {
     }
 
     fn html(&self, title: &str) -> String {
-        let cells = |name: &str, cells: Vec<String>| -> String {
-            let cells = cells.iter().map(|cell| format!("<{name}>{cell}</{name}>"));
-            format!("<tr>{}</tr>\n", cells.collect::<String>())
-        };
-        let head = cells("th", self.variables.iter().map(|name| (*name).to_owned()).collect());
-        let row = |row: &Row| {
-            let values = row.iter().map(|value| escape(value.as_deref().unwrap_or_default()));
-            cells("td", values.collect())
-        };
-        let rows: String = self.rows.iter().map(row).collect();
-        let table = format!("<table><thead>{head}</thead><tbody>\n{rows}</tbody></table>\n");
+        let rows = self.rows.iter();
+        let rows = rows.map(|row| row.iter().map(|value| value.as_deref().unwrap_or_default()));
+        let table = answers::table(self.variables.iter().copied(), rows);
         answers::page(title, &table)
     }
 }

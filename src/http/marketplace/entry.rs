@@ -11,10 +11,10 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::super::conditions::{self, Outcome};
 use super::answers::{self, ASK_AGAIN, Refused, page, paragraph};
-use super::graph::rdf_json;
 use super::media::{Media, VARY};
 use super::{Asked, Marketplace};
 use crate::engine::timeline::Status;
+use crate::graph::rdf_json;
 use crate::manifest::parse_unsigned;
 use crate::manifest::xml::escape;
 use crate::model::{Email, EntryKey, Identifier};

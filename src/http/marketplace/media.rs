@@ -28,26 +28,29 @@ impl Media {
         if let Some(named) = parameters.get("media").and_then(Media::named) {
             return named;
         }
-        let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-        let ranges = accepted.flat_map(|line| line.split(',')).take(MAX_RANGES);
-        let mut best: Option<(u16, Option<Media>)> = None;
-        for (media, quality) in ranges.filter_map(range) {
-            // The first of those that are wanted as much, but a name before a wildcard.
-            let is_better = best.is_none_or(|(before, other)| {
-                (quality, media.is_some()) > (before, other.is_some())
-            });
-            if quality > 0 && is_better {
-                best = Some((quality, media));
-            }
-        }
+        let best = wanted_most(headers, Media::in_accept);
         let is_browser = || {
             let agent = headers.get(header::USER_AGENT);
             agent.is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
         };
-        match best.and_then(|(_, media)| media) {
+        match best {
             Some(media) => media,
             None if is_browser() => Media::Html,
             None => Media::Xml,
+        }
+    }
+
+    fn in_accept(name: &str) -> Option<Media> {
+        match name {
+            "application/xml"
+            | "text/xml"
+            | "application/rdf+xml"
+            | "application/sparql-results+xml" => Some(Media::Xml),
+            "application/json" | "application/rdf+json" | "application/sparql-results+json" => {
+                Some(Media::Json)
+            }
+            "text/html" | "application/xhtml+xml" => Some(Media::Html),
+            _ => None,
         }
     }
 
@@ -61,23 +64,33 @@ impl Media {
     }
 }
 
+/// What `Accept` wants most of the forms that a name stands for; none when any will do.
+pub(super) fn wanted_most<T: Copy>(
+    headers: &HeaderMap,
+    form: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let ranges = accepted.flat_map(|line| line.split(',')).take(MAX_RANGES);
+    let mut best: Option<(u16, Option<T>)> = None;
+    for (form, quality) in ranges.filter_map(|text| range(text, &form)) {
+        // The first of those that are wanted as much, but a name before a wildcard.
+        let is_better = best
+            .is_none_or(|(before, other)| (quality, form.is_some()) > (before, other.is_some()));
+        if quality > 0 && is_better {
+            best = Some((quality, form));
+        }
+    }
+    best.and_then(|(_, form)| form)
+}
+
 /// A range of `Accept` with its quality in thousandths; no form when any will do. None
 /// when there is no such form here.
-fn range(text: &str) -> Option<(Option<Media>, u16)> {
+fn range<T>(text: &str, form: impl Fn(&str) -> Option<T>) -> Option<(Option<T>, u16)> {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next()?.to_ascii_lowercase();
-    let media = match name.as_str() {
-        "*/*" => None,
-        "application/xml"
-        | "text/xml"
-        | "application/rdf+xml"
-        | "application/sparql-results+xml" => Some(Media::Xml),
-        "application/json" | "application/rdf+json" => Some(Media::Json),
-        "text/html" | "application/xhtml+xml" => Some(Media::Html),
-        _ => return None,
-    };
+    let form = if name == "*/*" { None } else { Some(form(&name)?) };
     let quality = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
-    Some((media, quality.map_or(1000, thousandths)))
+    Some((form, quality.map_or(1000, thousandths)))
 }
 
 /// A quality (RFC 9110 §12.4.2). What is none wants nothing.

@@ -6,20 +6,23 @@
 //! POST /metadata                          an upload, or the list as DataTables asks for it
 //! GET  /metadata/EMAIL?tag=T, /tag/EMAIL/T    the newest entry with a tag
 //! GET  /endorsers[/EMAIL[/tags]]          who endorses, and what
+//! GET, POST /query                        SPARQL over the entries' graphs
+//! GET  /upload                            a form for an upload
 //! ```
 //!
 //! `HEAD` works where `GET` does. A slash too much does no harm. Only what this site
 //! admitted is handed out; what it withdrew later is in lists of what is deprecated.
 
 mod answers;
+mod body;
 mod datatables;
 mod endorsers;
 mod entry;
 mod filter;
-mod graph;
 mod listing;
 mod media;
 mod parameters;
+mod query;
 mod rate;
 mod upload;
 
@@ -53,6 +56,12 @@ const SEARCHES: usize = 2;
 /// Lists that are on their way: each holds 32 bytes for each of its entries.
 const LISTS: usize = 32;
 
+/// Queries that are answered at once: each keeps a core busy.
+const QUERIES: usize = 2;
+
+/// Queries that wait or whose answers are on their way: each may hold 32 MiB.
+const ANSWERS: usize = 6;
+
 /// A site's catalogue as a Marketplace. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Marketplace {
@@ -63,6 +72,8 @@ pub struct Marketplace {
     rates: Arc<Rates>,
     searches: Arc<Semaphore>,
     lists: Arc<Semaphore>,
+    queries: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
 }
 
 /// A request that was taken apart.
@@ -85,6 +96,8 @@ impl Marketplace {
             rates: Arc::default(),
             searches: Arc::new(Semaphore::new(SEARCHES)),
             lists: Arc::new(Semaphore::new(LISTS)),
+            queries: Arc::new(Semaphore::new(QUERIES)),
+            answers: Arc::new(Semaphore::new(ANSWERS)),
         }
     }
 
@@ -101,20 +114,12 @@ impl Marketplace {
         self.node.catalogue()
     }
 
-    /// Work that reads much of the store, a few at a time. It ends, and its place with it,
-    /// also when the client has gone.
+    /// Work that reads much of the store, a few at a time.
     async fn search<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
     ) -> Result<T, Refused> {
-        let place = Arc::clone(&self.searches).acquire_owned().await;
-        let place = place.map_err(|error| Refused::broken(&error))?;
-        aside(move || {
-            let done = work();
-            drop(place);
-            done
-        })
-        .await
+        in_turn(&self.searches, work).await
     }
 
     async fn answer(&self, asked: Asked, path: &[&str], body: Body) -> Result<Response, Refused> {
@@ -135,18 +140,23 @@ impl Marketplace {
             ["endorsers"] if reads => endorsers::all(self, &asked).await,
             ["endorsers", email] if reads => endorsers::history(self, &asked, email).await,
             ["endorsers", email, "tags"] if reads => endorsers::tags(self, &asked, email).await,
-            ["metadata"] => Err(no_such_method("GET, HEAD, POST")),
+            ["query"] if reads => query::get(self, &asked).await,
+            ["query"] if asked.method == Method::POST => query::posted(self, asked, body).await,
+            ["upload"] if reads => Ok(upload::form(self)),
+            ["metadata"] | ["query"] => Err(no_such_method("GET, HEAD, POST")),
             ["metadata", ..] if path.len() <= 4 => Err(no_such_method("GET, HEAD")),
-            ["tag", _, _] | ["endorsers"] | ["endorsers", _] | ["endorsers", _, "tags"] => {
-                Err(no_such_method("GET, HEAD"))
-            }
+            ["tag", _, _]
+            | ["endorsers"]
+            | ["endorsers", _]
+            | ["endorsers", _, "tags"]
+            | ["upload"] => Err(no_such_method("GET, HEAD")),
             _ => Err(Refused::new(StatusCode::NOT_FOUND, NO_SUCH_PATH)),
         }
     }
 }
 
 const NO_SUCH_PATH: &str = "there is nothing here: entries are at /metadata, /metadata/ID and \
-                            /metadata/ID/EMAIL/DATE, endorsers at /endorsers";
+                            /metadata/ID/EMAIL/DATE, endorsers at /endorsers, queries at /query";
 
 fn no_such_method(allowed: &'static str) -> Refused {
     let message = format!("only {allowed} work here");
@@ -161,7 +171,8 @@ pub(super) async fn answer(
 ) -> Response {
     let (head, body) = request.into_parts();
     let parts: Vec<&str> = head.uri.path().split('/').filter(|part| !part.is_empty()).collect();
-    let is_ours = matches!(parts.first(), Some(&("metadata" | "tag" | "endorsers")));
+    let is_ours =
+        matches!(parts.first(), Some(&("metadata" | "tag" | "endorsers" | "query" | "upload")));
     let Some(marketplace) = marketplace.filter(|_| is_ours) else {
         return refusal::no_such_path();
     };
@@ -183,6 +194,22 @@ pub(super) async fn answer(
 
 fn now() -> Timestamp {
     Timestamp::from(SystemTime::now())
+}
+
+/// Work of which only some is done at once. It ends, and its place with it, also when the
+/// client has gone.
+async fn in_turn<T: Send + 'static>(
+    places: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+) -> Result<T, Refused> {
+    let place = Arc::clone(places).acquire_owned().await;
+    let place = place.map_err(|error| Refused::broken(&error))?;
+    aside(move || {
+        let done = work();
+        drop(place);
+        done
+    })
+    .await
 }
 
 /// Work on the store that takes its time.

@@ -1,21 +1,19 @@
 //! Uploads: judged, stored and gossiped as what `suq publish` brings.
 
 use std::convert::Infallible;
-use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use http_body_util::LengthLimitError;
 use multer::Multipart;
 
-use super::answers::Refused;
+use super::answers::{self, Refused};
 use super::media::Media;
 use super::parameters::Parameters;
-use super::{Asked, Marketplace, aside, entry, listing};
+use super::{Asked, Marketplace, aside, body, entry, listing};
 use crate::manifest::{Unverified, parse_unsigned};
 use crate::model::EntryKey;
 use crate::node::{Answer, Call, FailureKind};
@@ -24,17 +22,23 @@ use crate::wire::MAX_DOCUMENT_BYTES;
 /// A document, and what a form puts around it.
 const MAX_BODY_BYTES: usize = MAX_DOCUMENT_BYTES + 16 * 1024;
 
+/// The page with the form loads nothing and runs nothing, but may send the form here.
+const FORM_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; form-action 'self'; frame-ancestors 'none'");
+
 /// Answers a `POST` of `/metadata`.
 pub(super) async fn posted(
     marketplace: &Marketplace,
     asked: Asked,
-    body: Body,
+    sent: Body,
 ) -> Result<Response, Refused> {
     let kind = asked.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().to_owned();
     let name = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let too_large = format!("a manifest has at most {MAX_DOCUMENT_BYTES} bytes");
     // Also of those that are refused below: a client that still sends hears no answer.
-    let body = read(&asked.headers, body, marketplace.patience).await?;
+    let body = body::read(&asked.headers, (sent, marketplace.patience), MAX_BODY_BYTES, &too_large)
+        .await?;
     match name.as_str() {
         "application/x-www-form-urlencoded" => {
             let parameters = Parameters::read(&body).and(asked.parameters);
@@ -53,32 +57,6 @@ pub(super) async fn posted(
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body, patience: Duration) -> Result<Bytes, Refused> {
-    let too_large = || {
-        let message =
-            format!("the body is too large: a manifest has at most {MAX_DOCUMENT_BYTES} bytes");
-        Refused::new(StatusCode::PAYLOAD_TOO_LARGE, message)
-    };
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let length = length.and_then(|length| length.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(patience, to_bytes(body, MAX_BODY_BYTES)).await {
-        Ok(Ok(octets)) => Ok(octets),
-        Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(Refused::bad("the body ended before its time")),
-        Err(_) => {
-            let message = "the body did not come in time";
-            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, message))
-        }
-    }
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    error.source().is_some_and(|cause| cause.is::<LengthLimitError>())
-}
-
 /// The first file of a form, as the field has it.
 async fn file(kind: &str, body: Bytes) -> Result<Bytes, Refused> {
     let bad = |error: multer::Error| Refused::bad(format!("unable to parse metadata: {error}"));
@@ -91,6 +69,22 @@ async fn file(kind: &str, body: Bytes) -> Result<Bytes, Refused> {
         }
     }
     Err(Refused::bad("no valid file uploaded"))
+}
+
+/// A page with a form that sends a file to `/metadata`.
+pub(super) fn form(marketplace: &Marketplace) -> Response {
+    let content = if marketplace.takes_uploads {
+        "<form method=\"post\" action=\"/metadata\" enctype=\"multipart/form-data\">\n\
+         <p><label>A signed manifest: <input type=\"file\" name=\"filename\" required></label></p>\n\
+         <p><button>Upload</button></p>\n</form>\n"
+            .to_owned()
+    } else {
+        answers::paragraph("This node takes no uploads: it is a read-only repository.")
+    };
+    let page = answers::page("Upload", &content);
+    let mut response = answers::answer(StatusCode::OK, Media::Html, page.into());
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, FORM_POLICY);
+    response
 }
 
 async fn upload(

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::{Catalogue, Entry, search_failed, store_failed};
 use crate::engine::timeline::{self, Fact, Status};
 use crate::manifest::without_declaration;
-use crate::model::{ChangeNumber, ContentId, Email, Identifier, Timestamp};
+use crate::model::{ChangeNumber, ContentId, Email, Identifier, Peer, Timestamp};
 use crate::node::Failure;
 use crate::search::{Index, Place, Snapshot, Summary, Update};
 use crate::wire::Fate;
@@ -28,7 +28,15 @@ const QUIET: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Entries by their images and endorsers.
-type Groups = BTreeMap<(Identifier, Email), BTreeSet<ContentId>>;
+pub(super) type Groups = BTreeMap<(Identifier, Email), BTreeSet<ContentId>>;
+
+/// An entry, and where it stands in its endorser's timeline.
+pub(super) struct Placed {
+    pub(super) fact: Fact,
+    pub(super) standing: Status,
+    first_seen: Timestamp,
+    from: Option<Peer>,
+}
 
 /// The index of a catalogue; opened when it is first needed.
 #[derive(Debug)]
@@ -99,7 +107,10 @@ impl Catalogue {
     }
 
     /// The next changes, by image and endorser, and the last of them.
-    fn changed_since(&self, seen: ChangeNumber) -> Result<(Groups, ChangeNumber), Failure> {
+    pub(super) fn changed_since(
+        &self,
+        seen: ChangeNumber,
+    ) -> Result<(Groups, ChangeNumber), Failure> {
         let mut groups = Groups::new();
         let mut last = seen;
         for change in self.store.changes(seen).take(MAX_BATCH) {
@@ -113,6 +124,29 @@ impl Catalogue {
         Ok((groups, last))
     }
 
+    /// The entries of an endorser about an image, oldest first, and where each stands.
+    /// Whether its time has passed is seen when it is looked up.
+    pub(super) fn placed(&self, image: &Identifier, email: &Email) -> Result<Vec<Placed>, Failure> {
+        let mut seen = Vec::new();
+        let mut facts = Vec::new();
+        for row in self.store.keys_of(image, email) {
+            let (key, id) = row.map_err(store_failed)?;
+            let Some(record) = self.store.entry(&id).map_err(store_failed)? else { continue };
+            let withdrawn = record.fate != Fate::Admitted;
+            seen.push((record.first_seen, record.from));
+            facts.push(Fact { id, key, deprecated: record.deprecated, valid: None, withdrawn });
+        }
+        let statuses = timeline::statuses(&facts, Timestamp::from_millis(i64::MIN));
+        let placed = facts.into_iter().zip(statuses).zip(seen);
+        let placed = placed.map(|((fact, standing), (first_seen, from))| Placed {
+            fact,
+            standing,
+            first_seen,
+            from,
+        });
+        Ok(placed.collect())
+    }
+
     /// Puts those entries of an endorser about an image that changed, or whose place did.
     fn put_group(
         &self,
@@ -121,19 +155,9 @@ impl Catalogue {
         email: &Email,
         touched: &BTreeSet<ContentId>,
     ) -> Result<(), Failure> {
-        let mut places = Vec::new();
-        let mut facts = Vec::new();
-        for row in self.store.keys_of(image, email) {
-            let (key, id) = row.map_err(store_failed)?;
-            let Some(record) = self.store.entry(&id).map_err(store_failed)? else { continue };
-            let withdrawn = record.fate != Fate::Admitted;
-            places.push((record.first_seen, record.from));
-            // Whether its time has passed is seen when it is looked up.
-            facts.push(Fact { id, key, deprecated: record.deprecated, valid: None, withdrawn });
-        }
-        let newest = facts.last().map(|fact| fact.key.created);
-        let statuses = timeline::statuses(&facts, Timestamp::from_millis(i64::MIN));
-        for ((fact, standing), (first_seen, from)) in facts.iter().zip(statuses).zip(places) {
+        let placed = self.placed(image, email)?;
+        let newest = placed.last().map(|placed| placed.fact.key.created);
+        for Placed { fact, standing, first_seen, from } in placed {
             let is_latest = match standing {
                 Status::Superseded => false,
                 Status::Withdrawn => Some(fact.key.created) == newest,

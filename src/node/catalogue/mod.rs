@@ -2,11 +2,14 @@
 //! of every use.
 
 mod documents;
+mod graph;
 mod index;
 mod judge;
 mod original;
 mod search;
 
+use graph::Graphing;
+pub use graph::NoGraph;
 use index::Indexing;
 pub(super) use judge::Allowed;
 pub use original::Original;
@@ -80,6 +83,7 @@ pub struct Catalogue {
     pub(super) live: Live,
     policy_file: PathBuf,
     indexing: Arc<Indexing>,
+    graphing: Arc<Graphing>,
 }
 
 /// An entry that was read and understood.
@@ -104,6 +108,7 @@ impl Catalogue {
             live: Live::default(),
             policy_file: home.policy_path(),
             indexing: Arc::new(Indexing::new(home.search_path())),
+            graphing: Arc::default(),
         })
     }
 

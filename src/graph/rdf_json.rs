@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::manifest::unsigned;
 
 /// The graph of a signed document, without the signature.
-pub(super) fn rdf_json(document: &[u8]) -> Result<Value, String> {
+pub fn rdf_json(document: &[u8]) -> Result<Value, String> {
     let document = unsigned(document).map_err(|error| error.to_string())?;
     let mut blanks = Blanks::default();
     let mut graph = Map::new();
