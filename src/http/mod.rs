@@ -1,10 +1,11 @@
-//! What programs see: HTTP/1.1.
+//! What programs and browsers see: HTTP/1.1.
 //!
 //! ```text
 //! GET, HEAD /blobs/sha512/HEX    an image by its SHA-512
 //! GET, HEAD /blobs/sha1/HEX      an image by its SHA-1
 //! /metadata, /endorsers, /tag    the Marketplace: see [`Marketplace`]
 //! /api/v1                        the catalogue and the site in JSON: see [`Api`]
+//! GET, HEAD /, /page/FILE        the page for people, which asks [`Api`]
 //! ```
 //!
 //! Uploads carry their own proof; everything else that changes the node is on the control
@@ -21,6 +22,7 @@ mod heads;
 mod marketplace;
 mod opened;
 mod pace;
+mod page;
 mod range;
 mod refusal;
 
@@ -153,7 +155,7 @@ fn router(
     let (marketplace, api) = catalogue.unzip();
     let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers, serving)
-        .merge(api.map(api::routes).unwrap_or_default())
+        .merge(api.map(|api| api::routes(api).merge(page::routes())).unwrap_or_default())
         .merge(others)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(middleware::from_fn(answered))

@@ -1,0 +1,20 @@
+//! The page for people, of real nodes, in Chromium.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod browser;
+mod federation;
+mod hostile;
+#[path = "../http/mod.rs"]
+mod http;
+mod image;
+mod live;
+mod look;
+mod search;
+#[path = "../site/mod.rs"]
+mod site;
+mod stage;
+mod upload;
+
+use stage::Stage;
