@@ -166,9 +166,3 @@ fn keep(browser: &Browser, name: &str) {
     fs::write(folder.join(format!("{name}.png")), picture).unwrap();
 }
 
-#[test]
-fn hold() {
-    let federation = Federation::new();
-    fs::write("/tmp/work/hold_address", &federation.stage.address).unwrap();
-    loop { std::thread::park(); }
-}

@@ -15,7 +15,7 @@ const ROW = 46;
 const EDGE = 16;
 
 // Room for what is written beside a peer, in pixels.
-const LABEL = 190;
+const LABEL = 180;
 
 // Below this width all peers are on one side.
 const NARROW = 620;
@@ -113,7 +113,7 @@ function drawn(site, peers, width) {
   const sides = width < NARROW ? 1 : 2;
   const rows = Math.max(3, Math.ceil(peers.length / sides));
   const height = rows * ROW + 2 * EDGE;
-  const [middle, centre] = [height / 2, sides === 2 ? width / 2 : EDGE + 40];
+  const [middle, centre] = [height / 2, sides === 2 ? width / 2 : EDGE + 26];
   const reach = (sides === 2 ? width / 2 : width - centre) - LABEL - EDGE;
   const connected = peers.filter((peer) => peer.connected).length;
   const picture = draw('svg', { class: 'graph', width, height, viewBox: `0 0 ${width} ${height}`, role: 'img',
@@ -136,12 +136,12 @@ function drawn(site, peers, width) {
       draw('text', { class: 'quiet', x: x + side * 16, y: y + 15, 'text-anchor': anchor }, told(peer, fresh))));
   });
   picture.append(draw('circle', { class: 'self', cx: centre, cy: middle, r: 26 }),
-    draw('text', { class: 'name', x: centre, y: middle + 46, 'text-anchor': 'middle' }, site.name));
+    draw('text', { class: 'name', x: sides === 2 ? centre : EDGE, y: middle + 46, 'text-anchor': sides === 2 ? 'middle' : 'start' }, site.name));
   return picture;
 }
 
 function told(peer, fresh) {
   if (peer.blocked) return 'kept out';
   const away = peer.connected ? '' : 'away, ';
-  return away + (fresh === 'never' ? 'never reconciled' : `${fresh}, ${words.ago(peer.reconciled)}`);
+  return away + (fresh === 'never' ? 'never reconciled' : `${fresh}, ${words.shortAgo(peer.reconciled)}`);
 }

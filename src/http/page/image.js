@@ -167,17 +167,17 @@ function entries(found, judged) {
   return [...shown, ...refused.map((one) => refusedEntry(one, false))];
 }
 
-const OUTCOMES = { passed: 'Passed', refused: 'Refused', 'not-set': 'Not set' };
-
+/** The rules in the order in which they are asked; those that nobody has set in one line. */
 function steps(judgement) {
-  const rows = judgement.steps.map((step) => [
-    make('code', {}, step.rule),
-    make('span', { class: { passed: 'good', refused: 'bad' }[step.outcome] ?? 'quiet' }, OUTCOMES[step.outcome] ?? step.outcome),
-    step.reason,
-    step.source ? make('code', {}, step.source) : 'default',
-  ]);
-  return make('div', { class: 'steps' }, make('h3', {}, 'What the rules of this site say'),
-    table('Rules of this site, in the order in which they are asked', ['Rule', 'Outcome', 'Why', 'Where it stands'], rows));
+  const unset = judgement.steps.filter((step) => step.outcome === 'not-set');
+  const asked = judgement.steps.filter((step) => step.outcome !== 'not-set');
+  const line = (step) => make('li', {},
+    make('strong', { class: step.outcome === 'refused' ? 'bad' : 'good' }, step.outcome === 'refused' ? 'Refused' : 'Passed'),
+    make('div', {}, make('div', {}, step.reason),
+      make('div', { class: 'quiet' }, make('code', {}, step.rule), step.source && [', from ', make('code', {}, step.source)])));
+  return [make('h3', {}, 'What the rules of this site say'),
+    make('ol', { class: 'steps' }, asked.map(line)),
+    unset.length > 0 && make('p', { class: 'quiet' }, `Not set here: ${unset.map((step) => step.rule).join(', ')}.`)];
 }
 
 function locations(entries) {

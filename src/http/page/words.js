@@ -5,6 +5,8 @@ const DATE = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 
 const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 const AGE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
+const SHORT_AGE = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+
 const MINUTE = 60_000;
 const UNITS = [['year', 525_960], ['month', 43_830], ['day', 1440], ['hour', 60], ['minute', 1]];
 
@@ -18,6 +20,12 @@ const STATUS = {
   superseded: ['Superseded', 'A newer entry of the same endorser stands.'],
   withdrawn: ['Withdrawn', "This site's rules no longer allow it."],
 };
+
+function age(at, format) {
+  const minutes = (new Date(at) - Date.now()) / MINUTE;
+  const [unit, length] = UNITS.find(([, length]) => Math.abs(minutes) >= length) ?? [];
+  return unit ? format.format(Math.trunc(minutes / length), unit) : 'just now';
+}
 
 export const words = {
   /** All statuses, in the order in which they matter. */
@@ -43,11 +51,9 @@ export const words = {
 
   day: (at) => DAY.format(new Date(at)),
 
-  ago(at) {
-    const minutes = (new Date(at) - Date.now()) / MINUTE;
-    const [unit, length] = UNITS.find(([, length]) => Math.abs(minutes) >= length) ?? [];
-    return unit ? AGE.format(Math.trunc(minutes / length), unit) : 'just now';
-  },
+  ago: (at) => age(at, AGE),
+
+  shortAgo: (at) => age(at, SHORT_AGE),
 
   /** How fresh what was reconciled then is: fresh, stale or never. */
   freshness: (at) => (!at ? 'never' : Date.now() - new Date(at) <= FRESH ? 'fresh' : 'stale'),
