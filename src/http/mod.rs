@@ -1,4 +1,4 @@
-//! What programs see: HTTP/1.1.
+//! What programs and browsers see: HTTP/1.1.
 //!
 //! ```text
 //! GET, HEAD /blobs/sha512/HEX    an image by its SHA-512
@@ -7,6 +7,7 @@
 //! /api/v1                        the catalogue and the site in JSON: see [`Api`]
 //! GET /metrics                   numbers for Prometheus
 //! GET /healthz, /readyz          whether the node works, and whether it should be asked
+//! GET, HEAD /, /page/FILE        the page for people, which asks [`Api`]
 //! ```
 //!
 //! Uploads carry their own proof; everything else that changes the node is on the control
@@ -29,6 +30,7 @@ mod opened;
 mod operations;
 mod options;
 mod pace;
+mod page;
 mod range;
 mod refusal;
 mod request_id;
@@ -166,7 +168,7 @@ fn router(
     let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers, serving)
         .merge(operations)
-        .merge(api.map(api::routes).unwrap_or_default())
+        .merge(api.map(|api| api::routes(api).merge(page::routes())).unwrap_or_default())
         .merge(others)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(middleware::from_fn_with_state(access.clone(), access::answered))

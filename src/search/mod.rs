@@ -78,7 +78,7 @@ impl Index {
             tracing::warn!(%error, "the search index is made anew");
             let io = |source| SearchError::Io { folder: folder.to_owned(), source };
             match fs::remove_dir_all(folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io(error)),
                 _ => Index::open_as_it_is(folder),
             }
         })

@@ -26,7 +26,7 @@ pub(super) struct Problem {
     /// What, which, and what to do.
     detail: String,
     #[serde(skip)]
-    more: Option<(HeaderName, HeaderValue)>,
+    more: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Problem {
@@ -60,7 +60,7 @@ impl Problem {
         let status = StatusCode::METHOD_NOT_ALLOWED;
         let problem = Problem::new(status, "urn:suq:problem:no-such-method", title);
         Problem {
-            more: Some((header::ALLOW, HeaderValue::from_static("GET, HEAD"))),
+            more: Some(Box::new((header::ALLOW, HeaderValue::from_static("GET, HEAD")))),
             ..problem.with("only GET and HEAD work here")
         }
     }
@@ -77,7 +77,8 @@ impl Problem {
         let title = "The node is busy";
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Problem::new(status, "urn:suq:problem:busy", title).with(detail);
-        Problem { more: Some((header::RETRY_AFTER, HeaderValue::from_static("5"))), ..problem }
+        let after = (header::RETRY_AFTER, HeaderValue::from_static("5"));
+        Problem { more: Some(Box::new(after)), ..problem }
     }
 
     /// The node's own fault. Its log says more than strangers are told.
@@ -117,7 +118,7 @@ impl IntoResponse for Problem {
         ];
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (status, head, body).into_response();
-        response.headers_mut().extend(self.more);
+        response.headers_mut().extend(self.more.map(|more| *more));
         response
     }
 }

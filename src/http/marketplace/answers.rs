@@ -8,8 +8,9 @@ use super::media::{Media, VARY};
 use crate::manifest::xml::escape;
 use crate::node::Failure;
 
-/// A page loads nothing, and runs nothing.
-const PAGE_POLICY: HeaderValue =
+/// No answer loads anything, or runs anything: XML in which a stranger has put a script
+/// neither, for browsers would run it as one of this node.
+const CONTENT_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'");
 
 const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
@@ -96,11 +97,7 @@ pub(super) fn answer(status: StatusCode, media: Media, body: Body) -> Response {
         Media::Json => "application/json",
         Media::Html => "text/html; charset=utf-8",
     };
-    let mut response = of_type(status, kind, body);
-    if media == Media::Html {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    }
-    response
+    of_type(status, kind, body)
 }
 
 /// An answer of this media type.
@@ -110,6 +107,7 @@ pub(super) fn of_type(status: StatusCode, kind: &'static str, body: Body) -> Res
         (header::VARY, VARY),
         (header::CACHE_CONTROL, ASK_AGAIN),
         (header::X_CONTENT_TYPE_OPTIONS, NO_SNIFFING),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
     ];
     (status, head, body).into_response()
 }
