@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::site::wait_for;
 
-pub const ENTER: &str = "\u{e007}";
+pub(crate) const ENTER: &str = "\u{e007}";
 
 /// A browser with one tab, and nothing in its profile.
-pub struct Browser {
+pub(crate) struct Browser {
     driver: Child,
     address: String,
     session: String,
@@ -33,7 +33,7 @@ impl Drop for Browser {
 
 impl Browser {
     /// A browser that is at no page yet.
-    pub fn new(address: &str) -> Browser {
+    pub(crate) fn new(address: &str) -> Browser {
         let driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -95,17 +95,17 @@ impl Browser {
     }
 
     /// A command of the Chrome DevTools protocol.
-    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
+    pub(crate) fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.command("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
     /// The value of an expression in the page; promises are waited for.
-    pub fn value(&self, expression: &str) -> Value {
+    pub(crate) fn value(&self, expression: &str) -> Value {
         let script = format!("return ({expression})");
         self.command("execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    pub fn text(&self, expression: &str) -> String {
+    pub(crate) fn text(&self, expression: &str) -> String {
         match self.value(expression) {
             Value::String(text) => text,
             other => other.to_string(),
@@ -113,24 +113,24 @@ impl Browser {
     }
 
     /// Looks until an expression is true.
-    pub fn until(&self, expression: &str) {
+    pub(crate) fn until(&self, expression: &str) {
         let script = format!("Boolean({expression})");
         wait_for(expression, || self.value(&script) == true);
     }
 
     /// Goes to a view, as somebody does who types its address, and waits for it.
-    pub fn open(&self, place: &str) {
+    pub(crate) fn open(&self, place: &str) {
         self.command("url", &json!({ "url": format!("{}/{place}", self.origin) }));
         self.settled();
     }
 
     /// Waits until the view that the address names is there.
-    pub fn settled(&self) {
+    pub(crate) fn settled(&self) {
         self.until("document.querySelector('main:not([aria-busy]) h1')");
     }
 
     /// Types into what a selector finds first; of a file input, chooses a file.
-    pub fn type_into(&self, selector: &str, text: &str) {
+    pub(crate) fn type_into(&self, selector: &str, text: &str) {
         let element = self.element(selector);
         self.command(&format!("element/{element}/value"), &json!({ "text": text }));
     }
@@ -142,7 +142,7 @@ impl Browser {
     }
 
     /// Presses a key, wherever the focus is.
-    pub fn press(&self, key: &str) {
+    pub(crate) fn press(&self, key: &str) {
         self.keys(&[("keyDown", key), ("keyUp", key)]);
     }
 
@@ -153,12 +153,12 @@ impl Browser {
         self.command("actions", &json!({ "actions": [keys] }));
     }
 
-    pub fn back(&self) {
+    pub(crate) fn back(&self) {
         self.command("back", &json!({}));
     }
 
     /// As a screen of this width and these media features has it.
-    pub fn screen(&self, width: u32, features: &[(&str, &str)]) {
+    pub(crate) fn screen(&self, width: u32, features: &[(&str, &str)]) {
         let metrics = json!({
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false
         });
@@ -169,7 +169,7 @@ impl Browser {
     }
 
     /// What the console was told since this was asked last.
-    pub fn console(&self) -> Vec<String> {
+    pub(crate) fn console(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().unwrap().iter();
         entries.map(|entry| format!("{}: {}", entry["source"], entry["message"])).collect()
@@ -177,7 +177,7 @@ impl Browser {
 
     /// Nothing went wrong in the page, no rule of its content policy was broken, and it asked
     /// only its own node. What the node refuses is told by the network, and must be expected.
-    pub fn is_quiet(&self, expected: &[&str]) {
+    pub(crate) fn is_quiet(&self, expected: &[&str]) {
         let told = self.console();
         let told: Vec<&String> = told
             .iter()
@@ -194,7 +194,7 @@ impl Browser {
     }
 
     /// Every address that was asked since this was asked last.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "performance" }));
         let events = log.as_array().unwrap().iter();
         let urls = events.filter_map(|event| {
@@ -208,7 +208,7 @@ impl Browser {
     }
 
     /// The whole page as a picture, in base64.
-    pub fn picture(&self) -> String {
+    pub(crate) fn picture(&self) -> String {
         let size = self.devtools("Page.getLayoutMetrics", &json!({}));
         let (width, height) = (&size["cssContentSize"]["width"], &size["cssContentSize"]["height"]);
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
