@@ -1,5 +1,6 @@
 //! From a query to its answer.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -12,6 +13,7 @@ use super::dataset::Dataset;
 use super::meter::{self, Bounds, Stopped};
 use super::question::{Fault, Question};
 use super::view::View;
+use crate::manifest::xml::holdable;
 use crate::model::Timestamp;
 
 /// Stack of a thread that reads and answers queries, in octets. The deepest tree that
@@ -101,7 +103,16 @@ impl Question {
             }
             QueryResults::Graph(_) => return Err(no_graph()),
         };
-        Ok(Answer::Octets(written.map_err(broken)?.octets))
+        let octets = written.map_err(broken)?.octets;
+        Ok(Answer::Octets(if form == Form::Xml { well_formed(octets) } else { octets }))
+    }
+}
+
+/// A query can make texts that XML cannot hold, and the serializer lets them pass.
+fn well_formed(octets: Vec<u8>) -> Vec<u8> {
+    match std::str::from_utf8(&octets).map(holdable) {
+        Ok(Cow::Owned(text)) => text.into_bytes(),
+        Ok(Cow::Borrowed(_)) | Err(_) => octets,
     }
 }
 

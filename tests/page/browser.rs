@@ -202,7 +202,9 @@ impl Browser {
             let message = &event["message"];
             let is_request = message["method"] == "Network.requestWillBeSent";
             let url = message["params"]["request"]["url"].as_str()?;
-            is_request.then(|| url.to_owned())
+            // The browser's own pages, such as that of a new tab, ask nobody.
+            let leaves = url.starts_with("http") || url.starts_with("ws");
+            (is_request && leaves).then(|| url.to_owned())
         });
         urls.collect()
     }
