@@ -29,7 +29,7 @@ fn document(n: u8, before: u32, change: impl FnOnce(&mut Details)) -> Vec<u8> {
     let sha1 = Sha1::from_bytes([n; 20]);
     let mut details = Details {
         image_type: "base".into(),
-        os: Some(if n % 2 == 0 { "debian" } else { "centos" }.into()),
+        os: Some(if n.is_multiple_of(2) { "debian" } else { "centos" }.into()),
         title: Some(format!("Image {n}")),
         ..Details::default()
     };

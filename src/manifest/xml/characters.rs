@@ -103,14 +103,19 @@ pub(in crate::manifest) fn is_plain(text: &str) -> bool {
     first_illegal(text).is_none()
 }
 
+/// Any text with U+FFFD in the place of what XML cannot hold.
+pub fn legal(text: &str) -> Cow<'_, str> {
+    let held = |c| if is_character(c) { c } else { char::REPLACEMENT_CHARACTER };
+    match first_illegal(text) {
+        None => Cow::Borrowed(text),
+        Some(_) => Cow::Owned(text.chars().map(held).collect()),
+    }
+}
+
 /// Any text as element content or as an attribute value in double quotes; what XML cannot
 /// hold becomes U+FFFD.
 pub fn escape(text: &str) -> String {
-    let held = |c| if is_character(c) { c } else { char::REPLACEMENT_CHARACTER };
-    match first_illegal(text) {
-        None => escape_text(text).into_owned(),
-        Some(_) => escape_text(&text.chars().map(held).collect::<String>()).into_owned(),
-    }
+    escape_text(&legal(text)).into_owned()
 }
 
 /// Text as element content or as an attribute value in double quotes.
