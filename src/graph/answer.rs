@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use oxrdf::Term;
+use oxrdf::{Literal, Term};
 use sparesults::{QueryResultsFormat, QueryResultsSerializer};
 use spareval::{QueryEvaluationError, QueryEvaluator, QueryResults, QuerySolutionIter};
 
@@ -13,7 +13,7 @@ use super::dataset::Dataset;
 use super::meter::{self, Bounds, Stopped};
 use super::question::{Fault, Question};
 use super::view::View;
-use crate::manifest::xml::holdable;
+use crate::manifest::xml::legal;
 use crate::model::Timestamp;
 
 /// Stack of a thread that reads and answers queries, in octets. The deepest tree that
@@ -97,23 +97,34 @@ impl Question {
                 let mut writer =
                     serializer.serialize_solutions_to_writer(bounded, variables).map_err(broken)?;
                 for row in rows {
-                    writer.serialize(&row.map_err(failed)?).map_err(broken)?;
+                    let row = row.map_err(failed)?;
+                    let written = if form == Form::Xml {
+                        let row = row.iter().map(|(name, term)| (name, in_xml(term)));
+                        let row: Vec<_> = row.collect();
+                        writer.serialize(row.iter().map(|(name, term)| (*name, &**term)))
+                    } else {
+                        writer.serialize(&row)
+                    };
+                    written.map_err(broken)?;
                 }
                 writer.finish()
             }
             QueryResults::Graph(_) => return Err(no_graph()),
         };
-        let octets = written.map_err(broken)?.octets;
-        Ok(Answer::Octets(if form == Form::Xml { well_formed(octets) } else { octets }))
+        Ok(Answer::Octets(written.map_err(broken)?.octets))
     }
 }
 
-/// A query can make texts that XML cannot hold, and the serializer lets them pass.
-fn well_formed(octets: Vec<u8>) -> Vec<u8> {
-    match std::str::from_utf8(&octets).map(holdable) {
-        Ok(Cow::Owned(text)) => text.into_bytes(),
-        Ok(Cow::Borrowed(_)) | Err(_) => octets,
-    }
+/// A term that XML can hold. Queries can write characters that no document has, and the
+/// serializer does not look at them.
+fn in_xml(term: &Term) -> Cow<'_, Term> {
+    let Term::Literal(literal) = term else { return Cow::Borrowed(term) };
+    let Cow::Owned(value) = legal(literal.value()) else { return Cow::Borrowed(term) };
+    let literal = match literal.language() {
+        Some(language) => Literal::new_language_tagged_literal_unchecked(value, language),
+        None => Literal::new_typed_literal(value, literal.datatype()),
+    };
+    Cow::Owned(literal.into())
 }
 
 fn table(results: QueryResults<'_>, most: usize) -> Result<Answer, Fault> {

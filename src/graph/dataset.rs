@@ -17,9 +17,9 @@ use crate::engine::timeline::Status;
 use crate::manifest::{SLTERMS, SUQ};
 use crate::model::{ChangeNumber, ContentId, EntryKey, Timestamp};
 
-/// Memory of all triples, in octets: three times what a hundred thousand entries take.
+/// Memory of all triples, in octets: more than twice what a hundred thousand entries take.
 /// A catalogue that needs more is not for a query in memory.
-pub const MAX_BYTES: usize = 768 * 1024 * 1024;
+pub const MAX_BYTES: usize = 512 * 1024 * 1024;
 
 /// What an entry of this site's has as `slterms:deprecated` when it was withdrawn: who knows
 /// nothing of this site's own terms must not take it for good.

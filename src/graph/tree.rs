@@ -25,7 +25,7 @@ const MAX_AGGREGATES: usize = 16;
 /// `REGEX` and `REPLACE`: each may take three megabytes.
 const MAX_REGEXES: usize = 16;
 
-/// Triples, paths, and lists of values: the engine tries which to join first, and that
+/// Triples, paths, lists of values, and groups without any: the engine tries which to join first, and that
 /// takes the third power of their number.
 const MAX_PARTS: usize = 64;
 
@@ -65,7 +65,7 @@ impl Tree {
             return Err(not_allowed(&format!("it has more than {MAX_VARIABLES} variables")));
         }
         if tree.parts > MAX_PARTS {
-            return Err(not_allowed(&format!("it has more than {MAX_PARTS} triples")));
+            return Err(not_allowed(&format!("it has more than {MAX_PARTS} triples and groups")));
         }
         if tree.aggregates > MAX_AGGREGATES {
             return Err(not_allowed(&format!("it has more than {MAX_AGGREGATES} aggregates")));

@@ -87,6 +87,12 @@ fn what_the_field_asks() {
         ))
     );
     assert!(!market.holds(&format!("<http://mp.stratuslab.eu/#{one}> ?p ?o")));
+
+    market.put(&market.document(4, 5, |details| details.os = Some("debian".into())));
+    let (_, example) = include_str!("../../README.md").split_once("'query=\n").unwrap();
+    let (example, _) = example.split_once('\'').unwrap();
+    let expected = [format!("{},{JANE},{}", identifier(4), ago_of(&market, 5))];
+    assert_eq!(market.rows(example), expected);
 }
 
 /// A date as documents of a market have it: each was made with its own clock.

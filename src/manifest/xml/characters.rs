@@ -103,19 +103,19 @@ pub(in crate::manifest) fn is_plain(text: &str) -> bool {
     first_illegal(text).is_none()
 }
 
-/// Any text as element content or as an attribute value in double quotes; what XML cannot
-/// hold becomes U+FFFD.
-pub fn escape(text: &str) -> String {
-    escape_text(&holdable(text)).into_owned()
-}
-
-/// The text with U+FFFD in the place of what XML cannot hold.
-pub fn holdable(text: &str) -> Cow<'_, str> {
+/// Any text with U+FFFD in the place of what XML cannot hold.
+pub fn legal(text: &str) -> Cow<'_, str> {
     let held = |c| if is_character(c) { c } else { char::REPLACEMENT_CHARACTER };
     match first_illegal(text) {
         None => Cow::Borrowed(text),
         Some(_) => Cow::Owned(text.chars().map(held).collect()),
     }
+}
+
+/// Any text as element content or as an attribute value in double quotes; what XML cannot
+/// hold becomes U+FFFD.
+pub fn escape(text: &str) -> String {
+    escape_text(&legal(text)).into_owned()
 }
 
 /// Text as element content or as an attribute value in double quotes.

@@ -12,7 +12,7 @@ mod parser;
 mod tree;
 
 pub use c14n::Form;
-pub use characters::{escape, holdable};
+pub use characters::{escape, legal};
 pub(super) use characters::{escape_text, is_name, is_plain};
 pub use parser::Malformed;
 pub(super) use parser::{decode, parse};

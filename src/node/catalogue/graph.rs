@@ -113,3 +113,85 @@ impl Catalogue {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::Federation;
+    use crate::home::Home;
+    use crate::manifest::pki::authority::{Authority, KeyKind};
+    use crate::manifest::{Details, Draft, SigningStyle};
+    use crate::model::{
+        Algorithm, Checksum, ContentId, FederationId, Identifier, Sha1, Sha256, Timestamp,
+    };
+    use crate::store::Write;
+    use crate::wire::{EntryRecord, Fate};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn write(catalogue: &Catalogue, n: u8) {
+        let authority = Authority::new("Test CA", NOW).unwrap();
+        let key = authority.endorser("Jane", Some("jane@example.org"), KeyKind::EcP256, NOW);
+        let sha1 = Sha1::from_bytes([n; 20]);
+        let checksums = [Checksum::new(Algorithm::Sha1, &sha1.to_string()).unwrap()];
+        let draft = Draft {
+            identifier: Identifier::from_sha1(sha1),
+            bytes: 1,
+            checksums: checksums.into_iter().collect(),
+            details: Details { image_type: "base".into(), ..Details::default() },
+            pieces: None,
+        };
+        let signed = draft.sign(&key.unwrap(), None, NOW, SigningStyle::Modern).unwrap();
+        let record = EntryRecord {
+            key: crate::manifest::parse_unsigned(signed.octets()).unwrap().key(),
+            first_seen: NOW,
+            from: None,
+            deprecated: false,
+            fate: Fate::Admitted,
+            rules: Sha256::from_bytes([1; 32]),
+        };
+        let id = ContentId::from_bytes(*Sha256::of(signed.octets()).as_bytes());
+        let write = Write::Entry(id, record, Arc::from(signed.octets().to_vec()));
+        catalogue.store().write(&[write]).unwrap();
+    }
+
+    fn with_catalogue(test: impl FnOnce(&Catalogue)) {
+        let folder = tempfile::tempdir().unwrap();
+        let id = FederationId::from_bytes([1; 32]);
+        let federation = Federation { name: "test".into(), id, founders: Vec::new() };
+        let home = Home::create(&folder.path().join("home"), b"a key", &[], &federation).unwrap();
+        test(&Catalogue::open(&home).unwrap());
+    }
+
+    fn triples(catalogue: &Catalogue) -> usize {
+        catalogue.graphs().unwrap().read().unwrap().len()
+    }
+
+    #[test]
+    fn graphs_follow_the_store_and_are_forgotten_when_nobody_asks() {
+        with_catalogue(|catalogue| {
+            assert!(catalogue.forget_graphs(Duration::ZERO), "none before somebody asks");
+            write(catalogue, 1);
+            let one = triples(catalogue);
+            assert!(one > 0);
+            assert!(!catalogue.forget_graphs(Duration::MAX), "somebody asked");
+            write(catalogue, 2);
+            assert_eq!(triples(catalogue), 2 * one);
+            assert!(catalogue.forget_graphs(Duration::ZERO));
+            assert_eq!(triples(catalogue), 2 * one, "read again");
+        });
+    }
+
+    #[test]
+    fn what_takes_too_much_memory_is_refused() {
+        with_catalogue(|catalogue| {
+            write(catalogue, 1);
+            let graphs = RwLock::new(Dataset::default());
+            let refused = catalogue.catch_graphs_up(&graphs, 1024).unwrap_err();
+            assert!(matches!(refused, NoGraph::TooLarge), "{refused}");
+            catalogue.catch_graphs_up(&graphs, MAX_BYTES).unwrap();
+            catalogue.graphing.kept.lock().unwrap().too_large = true;
+            assert!(matches!(catalogue.graphs(), Err(NoGraph::TooLarge)));
+        });
+    }
+}
