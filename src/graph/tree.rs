@@ -25,8 +25,8 @@ const MAX_AGGREGATES: usize = 16;
 /// `REGEX` and `REPLACE`: each may take three megabytes.
 const MAX_REGEXES: usize = 16;
 
-/// Triples, paths, lists of values, and groups without any: the engine tries which to join first, and that
-/// takes the third power of their number.
+/// Triples, paths, lists of values, and groups without any: the engine tries which to join
+/// first, and that takes the third power of their number.
 const MAX_PARTS: usize = 64;
 
 /// How deep groups and expressions may stand in each other: each level takes up to 32 kB of
