@@ -18,7 +18,7 @@ pub(super) fn no_such_path() -> Response {
 
 /// Images are only read. What changes a node is on its control socket.
 pub(super) async fn no_such_method() -> Response {
-    let message = "Only GET and HEAD work for images.";
+    let message = "Only GET and HEAD work here.";
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, message);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     response

@@ -26,7 +26,8 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // A browser that is gone already must not hide why a test ended.
         let path = format!("/session/{}", self.session);
-        let _ = exchange(&self.address, &format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        let _ =
+            exchange(&self.address, &format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -68,7 +69,7 @@ impl Browser {
         let options = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": { "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                "--window-size=1280,900", "--force-device-scale-factor=1", profile,
+                "--window-size=1280,900", "--force-device-scale-factor=1", "--hide-scrollbars", profile,
             ] },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             // A dialog that nobody expects fails the next command.
@@ -119,9 +120,16 @@ impl Browser {
         wait_for(expression, || self.value(&script) == true);
     }
 
-    /// Goes to a view, as somebody does who types its address, and waits for it.
+    /// Goes to a path of the node.
+    pub fn visit(&self, path: &str) {
+        self.command("url", &json!({ "url": format!("{}/{path}", self.origin) }));
+    }
+
+    /// Goes to a view, as somebody does who opens a bookmark, and waits for it.
     pub fn open(&self, place: &str) {
-        self.command("url", &json!({ "url": format!("{}/{place}", self.origin) }));
+        // Of two views that differ after the #, the second would not be loaded.
+        self.command("url", &json!({ "url": "about:blank" }));
+        self.visit(place);
         self.settled();
     }
 
@@ -175,10 +183,8 @@ impl Browser {
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false
         });
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
-        let features: Vec<Value> = features
-            .iter()
-            .map(|(name, value)| json!({ "name": name, "value": value }))
-            .collect();
+        let features: Vec<Value> =
+            features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
@@ -207,14 +213,18 @@ impl Browser {
         }
     }
 
-    /// Every address that was asked since this was asked last.
+    /// Every address that a page asked since this was asked last.
     pub fn requests(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "performance" }));
         let events = log.as_array().unwrap().iter();
         let urls = events.filter_map(|event| {
             let event: Value = serde_json::from_str(event["message"].as_str()?).ok()?;
             let message = &event["message"];
-            let is_request = message["method"] == "Network.requestWillBeSent";
+            let from = message["params"]["documentURL"].as_str()?;
+            // Not what the browser's own first page asks for.
+            let is_request = message["method"] == "Network.requestWillBeSent"
+                && !from.starts_with("chrome://")
+                && from != "about:blank";
             let url = message["params"]["request"]["url"].as_str()?;
             is_request.then(|| url.to_owned())
         });

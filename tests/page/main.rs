@@ -1,10 +1,12 @@
 //! The page for people, of real nodes, in Chromium.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub)]
 
 mod access;
 mod browser;
 mod federation;
+mod files;
 mod hostile;
 #[path = "../http/mod.rs"]
 mod http;
@@ -14,6 +16,7 @@ mod look;
 mod search;
 #[path = "../site/mod.rs"]
 mod site;
+mod sites;
 mod stage;
 mod upload;
 

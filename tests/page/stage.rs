@@ -39,9 +39,8 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let made = ago(OLDEST);
         let authority = Authority::new("Grid CA", made).unwrap();
-        let endorser = |name, email| {
-            authority.endorser(name, Some(email), KeyKind::EcP256, made).unwrap()
-        };
+        let endorser =
+            |name, email| authority.endorser(name, Some(email), KeyKind::EcP256, made).unwrap();
         let (jane, john) = (endorser("Jane Tester", JANE), endorser("LAL images", JOHN));
         let mut site = site(folder.path(), "orsay", &authority);
         change(&site);
