@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 
 use crate::site::wait_for;
 
-pub(crate) const ENTER: &str = "\u{e007}";
+pub const TAB: &str = "\u{e004}";
+pub const ENTER: &str = "\u{e007}";
+const SHIFT: &str = "\u{e008}";
 
 /// A browser with one tab, and nothing in its profile.
-pub(crate) struct Browser {
+pub struct Browser {
     driver: Child,
     address: String,
     session: String,
@@ -33,7 +35,7 @@ impl Drop for Browser {
 
 impl Browser {
     /// A browser that is at no page yet.
-    pub(crate) fn new(address: &str) -> Browser {
+    pub fn new(address: &str) -> Browser {
         let driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -67,7 +69,7 @@ impl Browser {
         let options = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": { "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                "--window-size=1280,900", "--force-device-scale-factor=1", profile,
+                "--window-size=1280,900", "--force-device-scale-factor=1", "--hide-scrollbars", profile,
             ] },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             // A dialog that nobody expects fails the next command.
@@ -95,17 +97,17 @@ impl Browser {
     }
 
     /// A command of the Chrome DevTools protocol.
-    pub(crate) fn devtools(&self, command: &str, parameters: &Value) -> Value {
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.command("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
     /// The value of an expression in the page; promises are waited for.
-    pub(crate) fn value(&self, expression: &str) -> Value {
+    pub fn value(&self, expression: &str) -> Value {
         let script = format!("return ({expression})");
         self.command("execute/sync", &json!({ "script": script, "args": [] }))
     }
 
-    pub(crate) fn text(&self, expression: &str) -> String {
+    pub fn text(&self, expression: &str) -> String {
         match self.value(expression) {
             Value::String(text) => text,
             other => other.to_string(),
@@ -113,24 +115,37 @@ impl Browser {
     }
 
     /// Looks until an expression is true.
-    pub(crate) fn until(&self, expression: &str) {
+    pub fn until(&self, expression: &str) {
         let script = format!("Boolean({expression})");
         wait_for(expression, || self.value(&script) == true);
     }
 
-    /// Goes to a view, as somebody does who types its address, and waits for it.
-    pub(crate) fn open(&self, place: &str) {
-        self.command("url", &json!({ "url": format!("{}/{place}", self.origin) }));
+    /// Goes to a path of the node.
+    pub fn visit(&self, path: &str) {
+        self.command("url", &json!({ "url": format!("{}/{path}", self.origin) }));
+    }
+
+    /// Goes to a view, as somebody does who opens a bookmark, and waits for it.
+    pub fn open(&self, place: &str) {
+        // Of two views that differ after the #, the second would not be loaded.
+        self.command("url", &json!({ "url": "about:blank" }));
+        self.visit(place);
         self.settled();
     }
 
     /// Waits until the view that the address names is there.
-    pub(crate) fn settled(&self) {
+    pub fn settled(&self) {
         self.until("document.querySelector('main:not([aria-busy]) h1')");
     }
 
+    /// Clicks what a selector finds first, as a mouse does: what is hidden cannot be clicked.
+    pub fn click(&self, selector: &str) {
+        let element = self.element(selector);
+        self.command(&format!("element/{element}/click"), &json!({}));
+    }
+
     /// Types into what a selector finds first; of a file input, chooses a file.
-    pub(crate) fn type_into(&self, selector: &str, text: &str) {
+    pub fn type_into(&self, selector: &str, text: &str) {
         let element = self.element(selector);
         self.command(&format!("element/{element}/value"), &json!({ "text": text }));
     }
@@ -142,8 +157,13 @@ impl Browser {
     }
 
     /// Presses a key, wherever the focus is.
-    pub(crate) fn press(&self, key: &str) {
+    pub fn press(&self, key: &str) {
         self.keys(&[("keyDown", key), ("keyUp", key)]);
+    }
+
+    /// Goes back with Shift and Tab.
+    pub fn press_back(&self) {
+        self.keys(&[("keyDown", SHIFT), ("keyDown", TAB), ("keyUp", TAB), ("keyUp", SHIFT)]);
     }
 
     fn keys(&self, strokes: &[(&str, &str)]) {
@@ -153,12 +173,12 @@ impl Browser {
         self.command("actions", &json!({ "actions": [keys] }));
     }
 
-    pub(crate) fn back(&self) {
+    pub fn back(&self) {
         self.command("back", &json!({}));
     }
 
     /// As a screen of this width and these media features has it.
-    pub(crate) fn screen(&self, width: u32, features: &[(&str, &str)]) {
+    pub fn screen(&self, width: u32, features: &[(&str, &str)]) {
         let metrics = json!({
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false
         });
@@ -169,7 +189,7 @@ impl Browser {
     }
 
     /// What the console was told since this was asked last.
-    pub(crate) fn console(&self) -> Vec<String> {
+    pub fn console(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().unwrap().iter();
         entries.map(|entry| format!("{}: {}", entry["source"], entry["message"])).collect()
@@ -177,7 +197,7 @@ impl Browser {
 
     /// Nothing went wrong in the page, no rule of its content policy was broken, and it asked
     /// only its own node. What the node refuses is told by the network, and must be expected.
-    pub(crate) fn is_quiet(&self, expected: &[&str]) {
+    pub fn is_quiet(&self, expected: &[&str]) {
         let told = self.console();
         let told: Vec<&String> = told
             .iter()
@@ -193,24 +213,26 @@ impl Browser {
         }
     }
 
-    /// Every address that was asked since this was asked last.
-    pub(crate) fn requests(&self) -> Vec<String> {
+    /// Every address that a page asked since this was asked last.
+    pub fn requests(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "performance" }));
         let events = log.as_array().unwrap().iter();
         let urls = events.filter_map(|event| {
             let event: Value = serde_json::from_str(event["message"].as_str()?).ok()?;
             let message = &event["message"];
-            let is_request = message["method"] == "Network.requestWillBeSent";
+            let from = message["params"]["documentURL"].as_str()?;
+            // Not what the browser's own first page asks for.
+            let is_request = message["method"] == "Network.requestWillBeSent"
+                && !from.starts_with("chrome://")
+                && from != "about:blank";
             let url = message["params"]["request"]["url"].as_str()?;
-            // The browser's own pages, such as that of a new tab, ask nobody.
-            let leaves = url.starts_with("http") || url.starts_with("ws");
-            (is_request && leaves).then(|| url.to_owned())
+            is_request.then(|| url.to_owned())
         });
         urls.collect()
     }
 
     /// The whole page as a picture, in base64.
-    pub(crate) fn picture(&self) -> String {
+    pub fn picture(&self) -> String {
         let size = self.devtools("Page.getLayoutMetrics", &json!({}));
         let (width, height) = (&size["cssContentSize"]["width"], &size["cssContentSize"]["height"]);
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });

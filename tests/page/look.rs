@@ -1,181 +1,18 @@
-//! How every view looks: to narrow screens, in the dark, to eyes that need contrast. With
-//! `SUQ_PAGE_PICTURES=DIR` each is also kept as a picture, for people to look at.
+//! How every view looks: to narrow screens, in the dark, to eyes that need contrast, and to
+//! those that listen. With `SUQ_PAGE_PICTURES=DIR` each is also kept as a picture, for people
+//! to look at.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
-use suq::manifest::pki::authority::{Authority, KeyKind};
-use suq::manifest::{Details, Draft};
+use serde_json::json;
 
 use super::*;
 use crate::browser::Browser;
-use crate::site::{Site, wait_for};
-use crate::stage::{ago, ahead, described, identifier, sign, site};
-
-const SYSTEMS: [(&str, &str, &str, &str); 12] = [
-    ("Debian", "12", "x86_64", "Debian 12 base, 10 GB"),
-    ("CentOS", "7.0", "x86_64", "CentOS 7 for Geant4"),
-    ("Ubuntu", "22.04", "x86_64", "Ubuntu 22.04 server"),
-    ("ttylinux", "9.7", "i486", "ttylinux with my apps"),
-    ("CentOS", "6.5", "x86_64", "CentOS 6.5 / PSPA"),
-    ("Debian", "11", "aarch64", "Debian 11 for ARM servers"),
-    ("AlmaLinux", "9.3", "x86_64", "AlmaLinux 9 worker node"),
-    ("Fedora", "40", "x86_64", "Fedora cloud base"),
-    ("openSUSE", "15.5", "x86_64", "openSUSE Leap base"),
-    ("Ubuntu", "24.04", "aarch64", "Ubuntu 24.04 minimal"),
-    ("Rocky", "9", "x86_64", "Rocky with CVMFS and HTCondor"),
-    ("Windows", "2022", "x86_64", "Analysis desktop for beamline ID16, with licences"),
-];
-
-/// The image that has everything.
-const FULL: u8 = 1;
-
-/// An image that this site refused.
-const REFUSED: u8 = 90;
-
-/// A federation of three sites with some months behind it.
-struct Federation {
-    stage: Stage,
-    _others: Vec<Site>,
-}
-
-impl Federation {
-    fn new() -> Federation {
-        let stage = Stage::new();
-        let ticket = stage.site.await_output(&["invite"]).trim().to_owned();
-        let join = |name: &str| {
-            let mut other = site(stage.folder.path(), name, &stage.authority);
-            assert_eq!(other.run(&["join", &ticket]).code, 0);
-            other.start();
-            wait_for("it is connected", || !other.connected().is_empty());
-            other
-        };
-        let mut others = vec![join("athens"), join("lyon")];
-        wait_for("two peers", || stage.site.connected().len() == 2);
-        catalogue(&stage);
-        others[1].stop();
-        wait_for("one peer left", || stage.site.connected().len() == 1);
-        Federation { stage, _others: others }
-    }
-}
-
-fn catalogue(stage: &Stage) {
-    for (n, (os, version, arch, title)) in (10..).zip(SYSTEMS.iter().cycle().take(40)) {
-        let document = described(n, |details| {
-            details.os = Some((*os).to_owned());
-            details.os_version = Some((*version).to_owned());
-            details.os_arch = Some((*arch).to_owned());
-            details.title = Some(format!("{title}, build {n}"));
-            details.description = Some(
-                "Configured only with a root user. IPv6 is enabled, the firewall is disabled. \
-                 Takes its settings from cloud-init or from the contextualization of StratusLab."
-                    .to_owned(),
-            );
-            details.locations = vec![format!("https://appliances.example.org/{os}-{n}.qcow2.gz")];
-        });
-        let key = if n % 3 == 0 { &stage.john } else { &stage.jane };
-        stage.put(&sign(key, &document.to_xml().unwrap(), u32::from(n)));
-    }
-    full_history(stage);
-    let stranger = Authority::new("Nobody's CA", ago(300)).unwrap();
-    let mallory = stranger.endorser("Mallory", Some("m@bad.example"), KeyKind::EcP256, ago(300));
-    let document = described(REFUSED, |_| {}).to_xml().unwrap();
-    assert_eq!(stage.upload(&sign(&mallory.unwrap(), &document, 2)).status, 403);
-    let listed = identifier(91);
-    stage.rule(&format!(
-        "[blacklistendorsers]\nleft = left@cloud.example.gr\n[blacklistimages]\nhole = {listed}\n"
-    ));
-    assert_eq!(stage.upload(&stage.document(91, 3, |_| {})).status, 403);
-}
-
-/// An image with entries of every status.
-fn full_history(stage: &Stage) {
-    let endorser = |name, email| {
-        stage.authority.endorser(name, Some(email), KeyKind::EcP256, ago(390)).unwrap()
-    };
-    let careful = endorser("Security team", "security@grnet.example.gr");
-    let gone = endorser("Left the project", "left@cloud.example.gr");
-    let late = endorser("Course 2025", "course@uni.example.fr");
-    let put = |key, days_ago, change: fn(&mut Details)| {
-        stage.put(&sign(key, &full(change).to_xml().unwrap(), days_ago));
-    };
-    put(&stage.jane, 360, |_| {});
-    put(&late, 330, |details| details.valid = Some(ago(150)));
-    put(&gone, 280, |_| {});
-    put(&stage.jane, 240, |_| {});
-    put(&careful, 200, |_| {});
-    put(&stage.john, 120, |details| details.valid = Some(ahead(45)));
-    put(&stage.jane, 60, |details| details.valid = Some(ahead(120)));
-    put(&careful, 20, |details| {
-        details.deprecated = Some("CVE-2026-1234 in its kernel: build 2 is repaired".into());
-    });
-}
-
-fn full(change: fn(&mut Details)) -> Draft {
-    described(FULL, |details| {
-        details.os_version = Some("12.4".into());
-        details.os = Some("Debian".into());
-        details.title = Some("Debian 12 for physics analysis".into());
-        details.description = Some(
-            "Base image of Debian 12 with ROOT, Geant4 and the CVMFS client. Allows both standard \
-             StratusLab and cloud-init contextualization mechanisms. Disk space is 15 GB."
-                .into(),
-        );
-        details.tag = Some("debian-physics".into());
-        details.version = Some("2.1.15".into());
-        details.serial_number = Some(15);
-        details.hypervisor = Some("kvm".into());
-        details.disks_bus = Some("virtio".into());
-        details.compression = Some("gz".into());
-        details.creator = Some("Jane Tester".into());
-        details.publisher = Some("StratusLab".into());
-        details.inbound_ports = vec![22, 80, 443];
-        details.outbound_ports = vec![0];
-        details.icmp = vec![8];
-        details.replaces = vec![identifier(10)];
-        details.locations = vec![
-            "https://appliances.example.org/images/base/debian-12.4-x86_64-physics/2.1.15.qcow2.gz"
-                .into(),
-            "pdisk:onehost-7.example.fr:8445:38a0738e-d662-4f2c-ade6-fd55d43afc0c".into(),
-        ];
-        change(details);
-    })
-}
-
-/// True when a view has to be moved sideways.
-const TOO_WIDE: &str = "document.documentElement.scrollWidth > innerWidth";
-
-#[test]
-fn every_view_fits_every_screen_and_asks_nobody_else() {
-    let federation = Federation::new();
-    let browser = &federation.stage.browser;
-    for (screen, width, scheme) in
-        [("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 360, "light")]
-    {
-        browser.screen(width, &[("prefers-color-scheme", scheme)]);
-        for (name, place) in views() {
-            browser.open(&place);
-            assert_eq!(browser.value(TOO_WIDE), false, "{name} on {screen}");
-            keep(browser, &format!("{name}-{screen}"));
-        }
-    }
-    // What the node has not, or refused, is answered so.
-    browser.is_quiet(&[&identifier(200), &identifier(REFUSED)]);
-}
-
-#[test]
-fn the_image_says_what_it_is_and_why_it_may_be_used() {
-    let federation = Federation::new();
-    let browser = &federation.stage.browser;
-    browser.open(&format!("#/image/{}", identifier(FULL)));
-    let text = browser.text("document.querySelector('main').textContent");
-    for part in ["Debian 12 for physics analysis", "blacklist", "CVE-2026-1234", "suq get"] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    browser.until("document.querySelector('main svg')");
-    browser.is_quiet(&[]);
-}
+use crate::sites::{FULL, Federation, REFUSED};
+use crate::stage::identifier;
 
 fn views() -> Vec<(&'static str, String)> {
     vec![
@@ -198,4 +35,113 @@ fn keep(browser: &Browser, name: &str) {
     fs::create_dir_all(&folder).unwrap();
     let picture = BASE64.decode(browser.picture().as_bytes()).unwrap();
     fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+}
+
+/// Texts that are small, or that their ground swallows (WCAG 2.2, 1.4.3).
+const POOR_TEXTS: &str = r"(() => {
+    const light = (color) => {
+        const [r, g, b] = color.match(/[\d.]+/g).slice(0, 3).map((part) => {
+            const value = part / 255;
+            return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const color = getComputedStyle(at).backgroundColor;
+            if (!/, 0\)$|transparent/.test(color)) return color;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const poor = [];
+    let seen = 0;
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest('.unseen, noscript')) continue;
+        seen += 1;
+        const style = getComputedStyle(element);
+        const color = element instanceof SVGElement ? style.fill : style.color;
+        const [one, other] = [light(color), light(ground(element))].sort((a, b) => b - a);
+        const ratio = (one + 0.05) / (other + 0.05);
+        const size = parseFloat(style.fontSize);
+        if (ratio < 4.5 || size < 14) {
+            poor.push(`${walker.currentNode.data.slice(0, 40)}: ${ratio.toFixed(2)}, ${size}px`);
+        }
+    }
+    return { seen, poor };
+})()";
+
+fn looks_well(browser: &Browser, what: &str) {
+    let width = browser.value("[document.documentElement.scrollWidth, innerWidth]");
+    assert_eq!(width[0], width[1], "{what} must not scroll sideways");
+    let texts = browser.value(POOR_TEXTS);
+    assert!(texts["seen"].as_u64().unwrap() > 10, "{what}: {texts}");
+    assert_eq!(texts["poor"], json!([]), "{what}");
+}
+
+/// Every view has its landmarks and one heading over the others; whatever can be used, or is a
+/// picture, has a name.
+fn sounds_well(browser: &Browser, what: &str) {
+    browser.devtools("Accessibility.enable", &json!({}));
+    let tree = browser.devtools("Accessibility.getFullAXTree", &json!({}));
+    let mut roles: BTreeMap<String, u32> = BTreeMap::new();
+    let mut level = 0;
+    for node in tree["nodes"].as_array().unwrap() {
+        if node["ignored"] == true {
+            continue;
+        }
+        let role = node["role"]["value"].as_str().unwrap_or_default();
+        *roles.entry(role.to_owned()).or_default() += 1;
+        let name = node["name"]["value"].as_str().unwrap_or_default();
+        let needs_name = ["button", "link", "searchbox", "combobox", "image", "img", "table"];
+        let needs_name = [&needs_name[..], &["navigation", "region", "group"]].concat();
+        let is_details = role == "group";
+        assert!(
+            !needs_name.contains(&role) || is_details || !name.trim().is_empty(),
+            "{what}: {node:#}"
+        );
+        if role == "heading" {
+            let of = node["properties"].as_array().unwrap().iter();
+            let of = of.filter(|property| property["name"] == "level");
+            let next = of.map(|level| level["value"]["value"].as_u64().unwrap()).next().unwrap();
+            assert!(next <= level + 1, "{what}: no level of headings is left out: {name}");
+            level = next;
+        }
+    }
+    for landmark in ["banner", "main", "contentinfo", "navigation"] {
+        assert_eq!(roles.get(landmark), Some(&1), "{what}: {landmark} in {roles:?}");
+    }
+    assert_eq!(browser.value("document.querySelectorAll('h1').length"), 1, "{what}");
+    let title = browser.text("document.title");
+    let heading = browser.text("document.querySelector('h1').textContent");
+    assert!(title.starts_with(&heading) && title.ends_with("suq"), "{what}: {title}");
+}
+
+#[test]
+fn every_view_is_readable_on_every_screen_and_without_one() {
+    let federation = Federation::new();
+    let browser = &federation.stage.browser;
+    let screens = [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 320)];
+    for (scheme, width) in screens {
+        let features = [("prefers-color-scheme", scheme), ("prefers-reduced-motion", "reduce")];
+        browser.screen(width, &features);
+        for (name, place) in views() {
+            let what = format!("{name}-{scheme}-{width}");
+            browser.open(&place);
+            browser.value(
+                "document.querySelectorAll('details').forEach((one) => { one.open = true; })",
+            );
+            browser.until("!document.querySelector('.picture:empty')");
+            looks_well(browser, &what);
+            if (scheme, width) == ("light", 1280) {
+                sounds_well(browser, &what);
+            }
+            keep(browser, &what);
+        }
+    }
+    let dark = browser.text("getComputedStyle(document.body).backgroundColor");
+    browser.screen(1280, &[("prefers-color-scheme", "light")]);
+    assert_ne!(dark, browser.text("getComputedStyle(document.body).backgroundColor"));
+    browser.is_quiet(&[&identifier(200), &identifier(REFUSED)]);
 }

@@ -12,30 +12,30 @@ use crate::browser::Browser;
 use crate::http::{Response, exchange};
 use crate::site::{Endorser, Site};
 
-pub(crate) const JANE: &str = "jane.tester@example.org";
-pub(crate) const JOHN: &str = "images@lal.example.fr";
+pub const JANE: &str = "jane.tester@example.org";
+pub const JOHN: &str = "images@lal.example.fr";
 
 /// Certificates hold for 400 days: the oldest entry is younger.
 const OLDEST: u32 = 395;
 
 /// A running site, endorsers that it trusts, and a browser.
-pub(crate) struct Stage {
-    pub(crate) folder: tempfile::TempDir,
-    pub(crate) authority: Authority,
-    pub(crate) jane: SigningKey,
-    pub(crate) john: SigningKey,
-    pub(crate) site: Site,
-    pub(crate) address: String,
-    pub(crate) browser: Browser,
+pub struct Stage {
+    pub folder: tempfile::TempDir,
+    pub authority: Authority,
+    pub jane: SigningKey,
+    pub john: SigningKey,
+    pub site: Site,
+    pub address: String,
+    pub browser: Browser,
 }
 
 impl Stage {
-    pub(crate) fn new() -> Stage {
+    pub fn new() -> Stage {
         Stage::with(|_| {})
     }
 
     /// With a home that was changed before it started.
-    pub(crate) fn with(change: impl FnOnce(&Site)) -> Stage {
+    pub fn with(change: impl FnOnce(&Site)) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let made = ago(OLDEST);
         let authority = Authority::new("Grid CA", made).unwrap();
@@ -51,7 +51,7 @@ impl Stage {
     }
 
     /// Sends a document; what the site says.
-    pub(crate) fn upload(&self, document: &[u8]) -> Response {
+    pub fn upload(&self, document: &[u8]) -> Response {
         let head = format!(
             "POST /metadata HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
              Content-Type: application/xml\r\nContent-Length: {}\r\n\r\n",
@@ -61,37 +61,32 @@ impl Stage {
     }
 
     /// Puts a document into the catalogue.
-    pub(crate) fn put(&self, document: &[u8]) {
+    pub fn put(&self, document: &[u8]) {
         let answer = self.upload(document);
         assert_eq!(answer.status, 201, "{}", answer.text());
     }
 
     /// Image `n`, endorsed by Jane so many days ago.
-    pub(crate) fn document(
-        &self,
-        n: u8,
-        days_ago: u32,
-        change: impl FnOnce(&mut Details),
-    ) -> Vec<u8> {
+    pub fn document(&self, n: u8, days_ago: u32, change: impl FnOnce(&mut Details)) -> Vec<u8> {
         sign(&self.jane, &described(n, change).to_xml().unwrap(), days_ago)
     }
 
     /// The policy is this from now on.
-    pub(crate) fn rule(&self, policy: &str) {
+    pub fn rule(&self, policy: &str) {
         fs::write(self.site.home.join("policy.cfg"), policy).unwrap();
         assert_eq!(self.site.run(&["policy", "reload"]).code, 0);
     }
 }
 
 /// A site that trusts the authority; it does not run yet.
-pub(crate) fn site(folder: &std::path::Path, name: &str, authority: &Authority) -> Site {
+pub fn site(folder: &std::path::Path, name: &str, authority: &Authority) -> Site {
     let site = Site::new(folder, name, &Endorser::new(folder));
     fs::write(site.home.join("trust/grid.pem"), authority.certificate_pem().unwrap()).unwrap();
     site
 }
 
 /// An image of which nobody has the bytes.
-pub(crate) fn described(n: u8, change: impl FnOnce(&mut Details)) -> Draft {
+pub fn described(n: u8, change: impl FnOnce(&mut Details)) -> Draft {
     let sha1 = Sha1::from_bytes([n; 20]);
     let mut details = Details {
         image_type: "base".into(),
@@ -117,21 +112,21 @@ pub(crate) fn described(n: u8, change: impl FnOnce(&mut Details)) -> Draft {
     }
 }
 
-pub(crate) fn sign(key: &SigningKey, document: &str, days_ago: u32) -> Vec<u8> {
+pub fn sign(key: &SigningKey, document: &str, days_ago: u32) -> Vec<u8> {
     let created = ago(days_ago);
     let signed = sign_document(document.as_bytes(), key, None, created, SigningStyle::Modern);
     signed.unwrap().octets().to_vec()
 }
 
-pub(crate) fn identifier(n: u8) -> String {
+pub fn identifier(n: u8) -> String {
     Identifier::from_sha1(Sha1::from_bytes([n; 20])).to_string()
 }
 
-pub(crate) fn ago(days: u32) -> Timestamp {
+pub fn ago(days: u32) -> Timestamp {
     now().minus(Duration::from_secs(86_400) * days).whole_seconds()
 }
 
-pub(crate) fn ahead(days: u32) -> Timestamp {
+pub fn ahead(days: u32) -> Timestamp {
     now().plus(Duration::from_secs(86_400) * days).whole_seconds()
 }
 

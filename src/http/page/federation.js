@@ -29,7 +29,7 @@ export async function federation(place, signal) {
   let width = 0;
 
   async function load() {
-    const [site, told] = await Promise.all([ask('/site', signal), askIfTold('/peers', signal)]);
+    const [site, told] = await Promise.all([ask('/site', signal), askIfTold(place.site, '/peers', signal)]);
     known = { site, peers: told && told.peers.sort(byWeight) };
     about.replaceChildren(described(site));
     if (site.alerts) alerts.replaceChildren(alerted(site.alerts));

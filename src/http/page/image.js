@@ -1,7 +1,7 @@
 // An image: what it is, whether it may be used here, who said so and when, how to get it.
 
 import { ago, badge, command, copies, date, facts, link, make, outside, part, table } from './elements.js';
-import { ask, askIfTold } from './node.js';
+import { askIfThere, askIfTold, Problem } from './node.js';
 import { timeline } from './timeline.js';
 import { words } from './words.js';
 
@@ -10,8 +10,8 @@ const IDENTIFIER = /^[A-P][A-Za-z0-9_-]{26}$/;
 export async function image(place, signal) {
   const [name = ''] = place.parts;
   const path = `/images/${encodeURIComponent(name)}`;
-  const [found, judged] = await Promise.all([askIfTold(path, signal), askIfTold(`${path}/judgement`, signal)]);
-  if (!found && !judged) return ask(path, signal);
+  const [found, judged] = await Promise.all([askIfThere(path, signal), askIfTold(place.site, `${path}/judgement`, signal)]);
+  if (!found && !judged) throw new Problem(404, `This site has heard nothing of ${name}.`);
   const concerns = (change) => change.identifier === (found ?? judged).identifier;
   if (!found) return { title: judged.identifier, content: onlyRefused(judged), concerns };
   const entry = speaks(found.entries);
@@ -195,9 +195,9 @@ function checksums(entry) {
 
 /** Who has its bytes: peers are asked, and that may take a moment. */
 function holders(path, site, signal) {
-  if (!site?.tells_judgements) return null;
+  if (site?.tells_judgements === false) return null;
   const list = make('div', { 'aria-live': 'polite' }, make('p', { class: 'quiet' }, 'Peers are being asked…'));
-  askIfTold(`${path}/holders`, signal).then((told) => {
+  askIfTold(site, `${path}/holders`, signal).then((told) => {
     const names = [told?.here && 'this site', ...(told?.peers ?? []).map((peer) => make('code', { title: peer }, words.peer(peer)))];
     const items = names.filter(Boolean).map((name) => make('li', {}, name));
     list.replaceChildren(items.length > 0 ? make('ul', {}, items) : make('p', {}, 'Neither this site nor a connected peer.'));

@@ -110,6 +110,7 @@ function hearNothing() {
 }
 
 function reached(isReached) {
+  document.getElementById('live').textContent = isReached ? 'Live' : 'Not connected';
   const said = 'The node cannot be reached. What is shown may be old; the page tries again by itself.';
   const wasLost = trouble.hasChildNodes();
   if (isReached === !wasLost) return;

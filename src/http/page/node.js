@@ -24,8 +24,14 @@ export async function ask(path, signal) {
   throw new Problem(response.status, `${said.filter(Boolean).join(': ')}.`);
 }
 
-/** The same; nothing where the site does not tell it, or there is nothing. */
-export async function askIfTold(path, signal) {
+/** The same, of what a site tells only when it wants to; nothing when it does not, or there is nothing. */
+export async function askIfTold(site, path, signal) {
+  if (site?.tells_judgements === false) return null;
+  return askIfThere(path, signal);
+}
+
+/** The same; nothing where there is nothing. */
+export async function askIfThere(path, signal) {
   try {
     return await ask(path, signal);
   } catch (error) {
@@ -35,11 +41,11 @@ export async function askIfTold(path, signal) {
 }
 
 /** Why this site's rules refused a document that was sent; nothing where it does not tell that. */
-export async function whyRefused(text) {
+export async function whyRefused(site, text) {
   // Enough to ask by: what it means, the node has read.
   const [, identifier = ''] = /identifier[^<>]*>\s*([A-P][A-Za-z0-9_-]{26})\s*</.exec(text) ?? [];
   const [, endorsed] = /endorsement[^]*?created[^<>]*>\s*([0-9TZ:-]+)\s*</.exec(text) ?? [];
-  const judged = await askIfTold(`/images/${identifier}/judgement`).catch(() => null);
+  const judged = await askIfTold(site, `/images/${identifier}/judgement`).catch(() => null);
   const refused = (judged?.entries ?? []).filter((entry) => entry.status === null);
   const same = refused.find((entry) => entry.endorsed === endorsed) ?? refused.at(-1);
   const step = same?.steps.find((step) => step.outcome === 'refused');

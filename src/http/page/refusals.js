@@ -9,7 +9,7 @@ const PAGE = 50;
 
 export async function refusals(place, signal) {
   const title = 'Refusals';
-  const first = await askIfTold(`/refusals?limit=${PAGE}`, signal);
+  const first = await askIfTold(place.site, `/refusals?limit=${PAGE}`, signal);
   if (!first) return { title, content: make('p', {}, 'This site does not tell what it refuses.') };
   const load = async (after) => {
     const page = await ask(`/refusals?limit=${PAGE}&after=${encodeURIComponent(after)}`, signal);

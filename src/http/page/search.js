@@ -74,7 +74,8 @@ export async function search(place, signal) {
     abort = new AbortController();
     const mine = abort;
     try {
-      put(await load(null));
+      const found = await load(null);
+      if (!mine.signal.aborted) put(found);
     } catch (error) {
       if (mine.signal.aborted || signal.aborted) return;
       summary.textContent = error.message;

@@ -28,7 +28,7 @@ export async function upload(place, signal) {
     for (const file of taken) {
       const line = put(file.name, 'under-way', 'Sending…');
       // One after the other, in the order in which they are shown.
-      waiting = waiting.then(() => one(file)).then(({ kind, said }) => tell(line, file.name, kind, said));
+      waiting = waiting.then(() => one(place.site, file)).then(({ kind, said }) => tell(line, file.name, kind, said));
     }
     input.value = '';
   }
@@ -72,7 +72,7 @@ function tell(line, name, kind, said) {
   line.replaceChildren(make('strong', {}, name), make('span', {}, ' ', said));
 }
 
-async function one(file) {
+async function one(site, file) {
   if (file.size === 0) return { kind: 'bad', said: 'Not sent: the file is empty, or a folder.' };
   if (file.size > MAX_BYTES) {
     return { kind: 'bad', said: `Not sent: it has ${words.bytes(file.size)}, a manifest has at most 256 KiB. Is it the image itself?` };
@@ -83,7 +83,7 @@ async function one(file) {
     return { kind: 'good', said: ['Taken: it is in the catalogue. ', identifier && link(['image', identifier], 'Show the image')] };
   } catch (error) {
     if (!(error instanceof Problem)) return { kind: 'bad', said: `Not sent: ${error.message}` };
-    const why = error.status === 403 ? await whyRefused(await file.text()) : null;
+    const why = error.status === 403 ? await whyRefused(site, await file.text()) : null;
     if (!why) return { kind: 'bad', said: `Not taken: ${error.message}.` };
     return { kind: 'bad', said: [`Refused by this site: ${why.reason}. `, link(['image', why.identifier], 'Every rule')] };
   }
