@@ -121,6 +121,8 @@ fn no_document_says_where_its_entry_stands() {
     assert!(text.contains(">current</x:status></rdf:Description>"), "{text}");
     let status = format!("{PREFIXES} SELECT ?status {{ ?e suq:status ?status }}");
     assert_eq!(rows(&dataset, &status), ["withdrawn"]);
+    let claimed = "SELECT ?predicate { ?e ?predicate \"current\" }";
+    assert_eq!(rows(&dataset, claimed), [""; 0], "however it is asked for");
 }
 
 #[test]

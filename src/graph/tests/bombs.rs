@@ -77,6 +77,9 @@ fn what_is_held_at_once_is_bounded() {
         format!("SELECT DISTINCT ?a ?b ?c ?d ?e ?f {product}"),
         format!("SELECT (COUNT(?e) AS ?n) {product} GROUP BY ?a ?b ?c ?d"),
         format!("SELECT (COUNT(DISTINCT *) AS ?n) {product}"),
+        // What aggregates keep is not in any row.
+        format!("SELECT (STRLEN(GROUP_CONCAT(STR(?b))) AS ?n) {product}"),
+        format!("SELECT (MIN(DISTINCT STR(?b)) AS ?n) {product}"),
     ] {
         assert_eq!(ended(&held), Err(Fault::Stopped(Stopped::Memory)), "{held}");
     }

@@ -12,6 +12,7 @@ use super::*;
 /// Two entries under one key, a thing that two documents speak of, and all statuses.
 fn dataset() -> Dataset {
     let mut dataset = Dataset::default();
+    let first = put(&mut dataset, &document(9, 9, |_| {}), Status::Current);
     for (n, standing) in [
         (1, Status::Current),
         (2, Status::Deprecated),
@@ -31,6 +32,8 @@ fn dataset() -> Dataset {
     let late = put(&mut dataset, &document(6, 1, |_| {}), Status::Current);
     put(&mut dataset, &document(7, 1, |_| {}), Status::Current);
     dataset.place(&late, Status::Withdrawn);
+    // Entries that come before those that are withdrawn already.
+    dataset.place(&first, Status::Withdrawn);
     dataset
 }
 
