@@ -108,7 +108,11 @@ fn what_the_rules_refuse_is_told_with_the_line_that_refuses() {
     // What never came into the catalogue has a page too, and leads to it.
     assert_eq!(stage.upload(&stage.document(2, 3, |_| {})).status, 403);
     browser.open("#/refusals");
-    assert!(text(&stage, ".entries > li").contains("images.blacklist"));
+    let refusal = text(&stage, ".entries > li");
+    assert!(
+        refusal.contains("images.blacklist") && refusal.contains("is blacklisted"),
+        "{refusal}"
+    );
     browser.click(".entries a");
     browser.until("document.querySelector('.verdict')?.textContent.startsWith('Refused here: ')");
     assert_eq!(text(&stage, "h1"), identifier(2));
