@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::{Common, Exit, ask, output, query};
 use crate::model::Email;
 use crate::node::{Answer, Call, Query, StatusFilter};
+use crate::search::Rank;
 
 /// Find images by words and filters.
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub(crate) struct Search {
     limit: u16,
     /// Go on where a list ended: it says with what
     #[arg(long, value_name = "PLACE")]
-    after: Option<String>,
+    after: Option<Rank>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

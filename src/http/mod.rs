@@ -32,6 +32,7 @@ mod options;
 mod pace;
 mod page;
 mod range;
+mod rate;
 mod refusal;
 mod request_id;
 mod statuses;
@@ -97,9 +98,7 @@ impl Http {
             proxies: trusted_proxies.into(),
         };
         let ending = CancellationToken::new();
-        let catalogue = catalogue
-            .map(|(marketplace, api)| (marketplace, api.ending_with(ending.child_token())));
-        let router = router(blobs, catalogue, &limits, serving, (&access, tls.clone()));
+        let router = router(blobs, catalogue, &limits, serving, (&access, tls.clone(), &ending));
         let connections = Connections::new(router, limits, access, ending);
         for listener in plain {
             connections.listen(listener, None);
@@ -157,18 +156,19 @@ fn router(
     catalogue: Option<(Marketplace, Api)>,
     limits: &Limits,
     serving: Serving,
-    (access, tls): (&Access, Option<Arc<Tls>>),
+    (access, tls, ending): (&Access, Option<Arc<Tls>>, &CancellationToken),
 ) -> Router {
     let (marketplace, api) = catalogue.unzip();
-    let operations = marketplace.as_ref().map_or_else(Router::new, |marketplace| {
-        let statuses = Statuses::new(marketplace.node().clone(), limits.status);
-        Operations { statuses, traffic: access.traffic.clone(), tls }.routes()
+    let of_node = api.map_or_else(Router::new, |api| {
+        let statuses = Statuses::new(api.node().clone(), limits.status);
+        let traffic = access.traffic.clone();
+        let operations = Operations { statuses: statuses.clone(), traffic, tls }.routes();
+        operations.merge(page::routes()).merge(api::routes(api.with(statuses, ending.clone())))
     });
     let marketplace = marketplace.map(|marketplace| marketplace.within(limits));
     let others = Router::new().fallback(marketplace::answer).with_state(marketplace);
     blobs::routes(blobs, limits.answers, serving)
-        .merge(operations)
-        .merge(api.map(|api| api::routes(api).merge(page::routes())).unwrap_or_default())
+        .merge(of_node)
         .merge(others)
         .method_not_allowed_fallback(refusal::no_such_method)
         .layer(middleware::from_fn_with_state(access.clone(), access::answered))

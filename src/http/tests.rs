@@ -38,8 +38,9 @@ impl Shop {
     fn connections(&self, limits: Limits) -> Connections {
         let (blobs, serving) = (self.blobs.clone(), Serving::new(None));
         let access = Access { traffic: Traffic::new(), is_logged: false, proxies: Arc::default() };
-        let router = router(blobs, None, &limits, serving, (&access, None));
-        Connections::new(router, limits, access, CancellationToken::new())
+        let ending = CancellationToken::new();
+        let router = router(blobs, None, &limits, serving, (&access, None, &ending));
+        Connections::new(router, limits, access, ending)
     }
 
     async fn http(&self, limits: Limits) -> Http {

@@ -18,6 +18,7 @@ use crate::model::{
     Address, ContentId, Email, EntryKey, FederationId, Identifier, Peer, Sha512, Timestamp,
 };
 use crate::policy::{Step, Verdict};
+use crate::search::Rank;
 
 /// The answer to a [`super::Call`]. Progress may come before any of the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -264,7 +265,7 @@ pub struct FoundView {
     /// This page of them: those whose words fit best first, then the newest endorsement.
     pub entries: Vec<EntryRow>,
     /// Where the next page begins; none when this is the last.
-    pub next: Option<String>,
+    pub next: Option<Rank>,
     /// How many of all of them have each value, the most frequent first, under the name of
     /// the filter: os, arch, kind, endorser.
     pub counts: BTreeMap<String, Vec<CountView>>,

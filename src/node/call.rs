@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Collect, ImageName};
 use crate::engine::timeline::Status;
 use crate::model::{ContentId, Email, Peer, Sha512, Timestamp};
+use crate::search::Rank;
 
 /// One question or order to a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,11 +115,14 @@ pub struct Query {
     pub status: StatusFilter,
     /// Where the page begins: what the page before gave as `next`.
     #[serde(default)]
-    pub after: Option<String>,
-    /// Entries of a page.
+    pub after: Option<Rank>,
+    /// Entries of a page; 50 when it is left out, and [`MAX_PAGE`] at the most.
     #[serde(default)]
     pub limit: Option<usize>,
 }
+
+/// Entries of a page, at the most.
+pub const MAX_PAGE: usize = 1000;
 
 /// Which entries a query wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ pub use answer::{
     InviteView, JudgedEntry, MemberView, MembersView, MembershipView, PeerView, PolicyView,
     StatusView, WhyView,
 };
-pub use call::{Call, Query, StatusFilter};
+pub use call::{Call, MAX_PAGE, Query, StatusFilter};
 pub use catalogue::{Catalogue, CatalogueError, NoGraph, Original};
 pub use collect::{Collect, CollectView, CollectedView, KeptReason, KeptView};
 pub use control::{ControlError, ask};

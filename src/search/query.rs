@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tantivy::Term;
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query, RangeQuery,
@@ -76,6 +77,18 @@ impl fmt::Display for Rank {
         octets[4..12].copy_from_slice(&self.created.to_be_bytes());
         octets[12..].copy_from_slice(&self.order.to_be_bytes());
         f.write_str(&BASE64URL_NOPAD.encode(&octets))
+    }
+}
+
+impl Serialize for Rank {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rank {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rank, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

@@ -34,6 +34,12 @@ impl Store {
         })
     }
 
+    /// Runs a short read while no write is under way. Whoever keeps what it finds needs this:
+    /// what a crash takes away from the store would stay there.
+    pub fn at_rest<T>(&self, read: impl FnOnce() -> T) -> T {
+        self.durability.at_rest(read)
+    }
+
     /// Notes that an entry is new or has a new fate. One write is under way at a time, so
     /// nobody takes the same number.
     pub(super) fn note_change(&self, id: ContentId) -> Result<(), StoreError> {

@@ -47,6 +47,12 @@ impl Durability {
         Ok(Durability { folder: folder.to_owned(), generation })
     }
 
+    /// Runs a read while no write is under way: all that it finds is durable.
+    pub(super) fn at_rest<T>(&self, read: impl FnOnce() -> T) -> T {
+        let _rest = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+        read()
+    }
+
     /// Runs a write with the number of its commit, then makes it durable.
     pub(super) fn commit<E: From<sled::Error> + From<io::Error>>(
         &self,

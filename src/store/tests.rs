@@ -101,6 +101,28 @@ fn who_follows_hears_of_every_entry_and_fate_once_also_after_a_restart() {
 }
 
 #[test]
+fn nothing_is_written_while_somebody_keeps_what_he_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    std::thread::scope(|scope| {
+        let (writes, begun) = std::sync::mpsc::channel();
+        store.at_rest(|| {
+            let store = &store;
+            scope.spawn(move || {
+                writes.send(()).unwrap();
+                store.write(&[entry(1)]).unwrap();
+            });
+            begun.recv().unwrap();
+            // As often as a write would need to be seen.
+            for _ in 0..20_000 {
+                assert_eq!(store.entry(&id(1)).unwrap(), None);
+            }
+        });
+    });
+    assert!(store.entry(&id(1)).unwrap().is_some());
+}
+
+#[test]
 fn entries_are_found_by_the_parts_of_their_keys() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

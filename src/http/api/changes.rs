@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::{IntoParams, ToSchema};
 
-use super::parameters::Parameters;
+use super::parameters::{Parameters, limit};
 use super::problem::Problem;
 use super::{Api, answer};
 use crate::model::ChangeNumber;
@@ -23,9 +23,6 @@ use crate::wire::Fate;
 
 /// Changes of a page when nobody says how many, and of what is read at once for a stream.
 const PAGE: usize = 100;
-
-/// Changes of a page, at the most.
-const MAX_PAGE: usize = 1000;
 
 /// How often a stream says that it is still there when nothing changes: proxies cut off
 /// what is silent for a minute.
@@ -104,10 +101,7 @@ pub(super) async fn changes(
     if wants_events(&headers) {
         return follow(&api, &headers, after);
     }
-    let limit = asked.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Problem::bad(format!("limit is {limit}: 1 to {MAX_PAGE} can be had")));
-    }
+    let limit = limit(asked.limit.unwrap_or(PAGE))?;
     let after = after.unwrap_or_default();
     let page = api.read(move |catalogue| {
         let last = catalogue.store().last_change();

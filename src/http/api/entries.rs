@@ -6,18 +6,13 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::parameters::{Parameters, part};
+use super::parameters::{Parameters, limit, part};
 use super::problem::Problem;
 use super::shape::{EntryDetail, Found};
 use super::{Api, answer, now};
 use crate::model::ContentId;
 use crate::node::{Query, StatusFilter};
-
-/// Entries of a page when nobody says how many.
-const PAGE: usize = 50;
-
-/// Entries of a page, at the most.
-const MAX_PAGE: usize = 1000;
+use crate::search::BadRank;
 
 /// Which entries.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
@@ -97,15 +92,9 @@ pub(super) async fn search(
             Err(error) => return Err(Problem::bad(format!("endorser: {error}"))),
         },
     };
-    let limit = asked.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Problem::bad(format!("limit is {limit}: 1 to {MAX_PAGE} can be had")));
-    }
-    if let Some(after) = &asked.after {
-        after
-            .parse::<crate::search::Rank>()
-            .map_err(|error| Problem::bad(format!("after: {error}")))?;
-    }
+    let limit = asked.limit.map(limit).transpose()?;
+    let after = asked.after.map(|after| after.parse()).transpose();
+    let after = after.map_err(|error: BadRank| Problem::bad(format!("after: {error}")))?;
     let query = Query {
         words: asked.words.into_iter().collect(),
         os: asked.os,
@@ -115,8 +104,8 @@ pub(super) async fn search(
         endorser,
         tag: asked.tag,
         status: asked.status.into(),
-        after: asked.after,
-        limit: Some(limit),
+        after,
+        limit,
     };
     let found =
         api.read(move |catalogue| Ok(Found::from(catalogue.search(&query, now())?))).await?;

@@ -1,6 +1,4 @@
-//! Images: their entries, their judgement, and who has their bytes.
-
-use std::collections::BTreeSet;
+//! Images: their entries, and their judgement.
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -12,7 +10,7 @@ use super::parameters::part;
 use super::problem::Problem;
 use super::shape::{Image, Judgement};
 use super::{Api, answer, now};
-use crate::node::{Answer, Call, ImageName};
+use crate::node::ImageName;
 
 /// An image with all its entries.
 #[utoipa::path(get, path = "/api/v1/images/{image}", params(
@@ -81,55 +79,4 @@ pub(super) async fn judgement(
         entries: why.entries.into_iter().map(Judgement::from).collect(),
     };
     answer::json(&headers, &judged)
-}
-
-/// Which sites say to have an image's bytes.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Holders {
-    /// The image.
-    identifier: String,
-    /// True when they are in this site's store.
-    here: bool,
-    /// Connected peers that say to have them.
-    peers: Vec<String>,
-}
-
-/// Which sites have an image's bytes: connected peers are asked.
-#[utoipa::path(get, path = "/api/v1/images/{image}/holders", params(
-    ("image" = String, Path, description = "Identifier, SHA-1 or SHA-512 of the image."),
-), responses(
-    (status = 200, description = "Who says to have them.", body = Holders),
-    (status = 304, description = "They are as If-None-Match names them."),
-    (status = 403, description = "This site does not tell it.", body = Problem,
-        content_type = "application/problem+json"),
-    (status = 404, description = "No entry describes it.", body = Problem,
-        content_type = "application/problem+json"),
-    (status = "default", description = "A problem.", body = Problem,
-        content_type = "application/problem+json"),
-))]
-pub(super) async fn holders(
-    State(api): State<Api>,
-    Path(image): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    api.tells()?;
-    let name: ImageName = part(&image)?;
-    let known = api.read(move |catalogue| Ok(catalogue.timeline(&name, now())?)).await?;
-    let manifest = known.first().map(|entry| &entry.manifest);
-    let manifest = manifest.ok_or_else(|| Problem::not_found("no entry describes it"))?;
-    let sha512 = known.iter().find_map(|entry| entry.manifest.checksums.sha512());
-    let peers = match sha512 {
-        // Peers are asked by the name that blobs have in stores.
-        None => BTreeSet::new(),
-        Some(sha512) => match api.ask(Call::Holders { sha512, bytes: manifest.bytes }).await? {
-            Answer::Holders(peers) => peers,
-            _ => return Err(Problem::broken(&"an answer that fits no question")),
-        },
-    };
-    let holders = Holders {
-        identifier: manifest.identifier.to_string(),
-        here: known.iter().any(|entry| entry.blob_here),
-        peers: peers.iter().map(ToString::to_string).collect(),
-    };
-    answer::json(&headers, &holders)
 }

@@ -18,6 +18,7 @@ mod answer;
 mod changes;
 mod endorsers;
 mod entries;
+mod holders;
 mod images;
 mod openapi;
 mod parameters;
@@ -35,7 +36,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use self::holders::Surveys;
 use self::problem::Problem;
+use super::options::Limits;
+use super::statuses::Statuses;
 use crate::model::Timestamp;
 use crate::node::{Answer, Call, Catalogue, Node};
 
@@ -68,6 +72,8 @@ pub struct Api {
     readers: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     followers: Arc<Semaphore>,
+    surveys: Arc<Surveys>,
+    statuses: Statuses,
     /// Cancelled when the node ends: streams of events have no end of their own.
     ending: CancellationToken,
 }
@@ -76,6 +82,8 @@ impl Api {
     /// The interface of a node.
     pub fn new(node: Node, settings: ApiSettings) -> Api {
         Api {
+            statuses: Statuses::new(node.clone(), Limits::default().status),
+            surveys: Arc::default(),
             node,
             settings: Arc::new(settings),
             readers: Arc::new(Semaphore::new(READERS)),
@@ -85,9 +93,14 @@ impl Api {
         }
     }
 
-    /// Ends streams of events when this is cancelled.
-    pub(super) fn ending_with(self, ending: CancellationToken) -> Api {
-        Api { ending, ..self }
+    /// With what the rest of the interface knows of the node, and until it ends.
+    pub(super) fn with(self, statuses: Statuses, ending: CancellationToken) -> Api {
+        Api { statuses, ending, ..self }
+    }
+
+    /// The node.
+    pub(super) fn node(&self) -> &Node {
+        &self.node
     }
 
     /// Reads the catalogue where that disturbs nobody, a few at a time. It ends, and its
@@ -139,7 +152,7 @@ pub(super) fn routes(api: Api) -> Router {
         .route("/entries/{content_id}", get(entries::entry))
         .route("/images/{image}", get(images::image))
         .route("/images/{image}/judgement", get(images::judgement))
-        .route("/images/{image}/holders", get(images::holders))
+        .route("/images/{image}/holders", get(holders::holders))
         .route("/endorsers", get(endorsers::all))
         .route("/site", get(site::site))
         .route("/peers", get(site::peers))

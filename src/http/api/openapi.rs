@@ -5,7 +5,7 @@ use axum::response::Response;
 use utoipa::OpenApi;
 
 use super::problem::Problem;
-use super::{answer, changes, endorsers, entries, images, site};
+use super::{answer, changes, endorsers, entries, holders, images, site};
 
 /// suq: this site's catalogue and how it is, in JSON. It only reads: manifests are published
 /// by posting them to `/metadata`, as their signatures prove what they say.
@@ -22,7 +22,7 @@ use super::{answer, changes, endorsers, entries, images, site};
         entries::entry,
         images::image,
         images::judgement,
-        images::holders,
+        holders::holders,
         endorsers::all,
         site::site,
         site::peers,

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+use crate::node::MAX_PAGE;
 
 /// The parameters of a query. One that is unknown, occurs twice or cannot be understood is
 /// a problem: a filter that is passed over shows what nobody asked for.
@@ -25,4 +26,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 /// A part of the path.
 pub(super) fn part<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error| Problem::bad(format!("the path: {error}")))
+}
+
+/// How many things a page may have.
+pub(super) fn limit(limit: usize) -> Result<usize, Problem> {
+    if (1..=MAX_PAGE).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Problem::bad(format!("limit is {limit}: 1 to {MAX_PAGE} can be had")))
 }

@@ -152,7 +152,7 @@ impl From<FoundView> for Found {
         Found {
             total: found.total,
             entries: found.entries.into_iter().map(Entry::from).collect(),
-            next: found.next,
+            next: found.next.map(|next| next.to_string()),
             counts: found.counts.into_iter().map(counts).collect(),
         }
     }

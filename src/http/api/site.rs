@@ -6,7 +6,8 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::parameters::Parameters;
+use super::super::statuses::Seen;
+use super::parameters::{Parameters, limit};
 use super::problem::Problem;
 use super::{Api, answer};
 use crate::model::ContentId;
@@ -14,9 +15,6 @@ use crate::node::{Answer, Call, PeerView, StatusView};
 
 /// Refusals of a page when nobody says how many.
 const PAGE: usize = 50;
-
-/// Refusals of a page, at the most.
-const MAX_PAGE: usize = 1000;
 
 /// How many documents this site knows, by what became of them.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,13 +64,13 @@ pub(super) struct Site {
         content_type = "application/problem+json"),
 ))]
 pub(super) async fn site(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
-    let Answer::Status(status) = api.ask(Call::Status).await? else {
-        return Err(Problem::broken(&"an answer that fits no question"));
+    let Seen { status: Some(status), is_answered: true } = api.statuses.latest().await else {
+        return Err(Problem::busy("the node does not answer in time"));
     };
-    answer::json(&headers, &told(*status, api.settings.tells_judgements))
+    answer::json(&headers, &told(&status, api.settings.tells_judgements))
 }
 
-fn told(status: StatusView, tells_judgements: bool) -> Site {
+fn told(status: &StatusView, tells_judgements: bool) -> Site {
     let documents = &status.documents;
     Site {
         documents: Documents {
@@ -81,15 +79,15 @@ fn told(status: StatusView, tells_judgements: bool) -> Site {
             refused: documents.refused,
             untrusted: documents.untrusted,
         },
-        name: status.name,
+        name: status.name.clone(),
         peer: status.peer.to_string(),
-        federation: status.federation,
+        federation: status.federation.clone(),
         version: env!("CARGO_PKG_VERSION"),
         blobs: status.blobs,
         connected: status.connected.len(),
         reconciled: status.reconciled.iter().map(|(_, at)| *at).max().map(|at| at.to_string()),
         policy_works: status.policy.broken.is_none(),
-        alerts: tells_judgements.then_some(status.alerts),
+        alerts: tells_judgements.then(|| status.alerts.clone()),
         tells_judgements,
     }
 }
@@ -191,10 +189,7 @@ pub(super) async fn refusals(
     Parameters(page): Parameters<Page>,
 ) -> Result<Response, Problem> {
     api.tells()?;
-    let limit = page.limit.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(Problem::bad(format!("limit is {limit}: 1 to {MAX_PAGE} can be had")));
-    }
+    let limit = limit(page.limit.unwrap_or(PAGE))?;
     let after = page.after.map(|after| after.parse::<ContentId>()).transpose();
     let after = after.map_err(|error| Problem::bad(format!("after: {error}")))?;
     let found = api.read(move |catalogue| {

@@ -23,7 +23,6 @@ mod listing;
 mod media;
 mod parameters;
 mod query;
-mod rate;
 mod upload;
 
 use std::sync::Arc;
@@ -41,8 +40,8 @@ pub(super) use self::entry::path as entry_path;
 use self::answers::Refused;
 use self::media::Media;
 use self::parameters::Parameters;
-use self::rate::Rates;
 use super::client::Client;
+use super::rate::Rates;
 use super::{Limits, refusal};
 use crate::model::Timestamp;
 use crate::node::{Catalogue, Node};
@@ -104,10 +103,6 @@ impl Marketplace {
     /// With these limits of all HTTP.
     pub(super) fn within(self, limits: &Limits) -> Marketplace {
         Marketplace { patience: limits.body, ..self }
-    }
-
-    pub(super) fn node(&self) -> &Node {
-        &self.node
     }
 
     fn catalogue(&self) -> &Catalogue {

@@ -94,8 +94,8 @@ impl Catalogue {
         }
         while graphs.seen() < self.store.last_change() {
             let (groups, seen) = self.changed_since(graphs.seen())?;
-            for (image, email) in groups.into_keys() {
-                for Placed { fact, standing, .. } in self.placed(&image, &email)? {
+            for group in groups {
+                for Placed { fact, standing, .. } in group.entries {
                     if graphs.place(&fact.id, standing) {
                         continue;
                     }

@@ -27,8 +27,14 @@ const QUIET: Duration = Duration::from_secs(2);
 /// How long changes that do not end are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Entries by their images and endorsers.
-pub(super) type Groups = BTreeMap<(Identifier, Email), BTreeSet<ContentId>>;
+/// An endorser's entries about an image, of which some changed.
+pub(super) struct Group {
+    image: Identifier,
+    email: Email,
+    changed: BTreeSet<ContentId>,
+    /// All of them, oldest first.
+    pub(super) entries: Vec<Placed>,
+}
 
 /// An entry, and where it stands in its endorser's timeline.
 pub(super) struct Placed {
@@ -97,21 +103,27 @@ impl Catalogue {
             let (groups, seen) = self.changed_since(index.seen())?;
             let before = index.snapshot();
             let update = index.update().map_err(search_failed)?;
-            for ((image, email), mut touched) in groups {
-                touched.extend(before.standing(&image, &email).map_err(search_failed)?);
-                self.put_group(&update, &image, &email, &touched)?;
+            for mut group in groups {
+                let standing = before.standing(&group.image, &group.email);
+                group.changed.extend(standing.map_err(search_failed)?);
+                self.put_group(&update, group)?;
             }
             update.commit(seen).map_err(search_failed)?;
         }
         Ok(())
     }
 
-    /// The next changes, by image and endorser, and the last of them.
+    /// What the next changes are about, as it is now, and the last of them. All of it is
+    /// durable.
     pub(super) fn changed_since(
         &self,
         seen: ChangeNumber,
-    ) -> Result<(Groups, ChangeNumber), Failure> {
-        let mut groups = Groups::new();
+    ) -> Result<(Vec<Group>, ChangeNumber), Failure> {
+        self.store.at_rest(|| self.changed_at_rest(seen))
+    }
+
+    fn changed_at_rest(&self, seen: ChangeNumber) -> Result<(Vec<Group>, ChangeNumber), Failure> {
+        let mut groups: BTreeMap<(Identifier, Email), BTreeSet<ContentId>> = BTreeMap::new();
         let mut last = seen;
         for change in self.store.changes(seen).take(MAX_BATCH) {
             let (number, id) = change.map_err(store_failed)?;
@@ -121,12 +133,16 @@ impl Catalogue {
             }
             last = number;
         }
-        Ok((groups, last))
+        let group = |((image, email), changed)| {
+            let entries = self.placed(&image, &email)?;
+            Ok(Group { image, email, changed, entries })
+        };
+        Ok((groups.into_iter().map(group).collect::<Result<_, Failure>>()?, last))
     }
 
     /// The entries of an endorser about an image, oldest first, and where each stands.
     /// Whether its time has passed is seen when it is looked up.
-    pub(super) fn placed(&self, image: &Identifier, email: &Email) -> Result<Vec<Placed>, Failure> {
+    fn placed(&self, image: &Identifier, email: &Email) -> Result<Vec<Placed>, Failure> {
         let mut seen = Vec::new();
         let mut facts = Vec::new();
         for row in self.store.keys_of(image, email) {
@@ -148,22 +164,16 @@ impl Catalogue {
     }
 
     /// Puts those entries of an endorser about an image that changed, or whose place did.
-    fn put_group(
-        &self,
-        update: &Update,
-        image: &Identifier,
-        email: &Email,
-        touched: &BTreeSet<ContentId>,
-    ) -> Result<(), Failure> {
-        let placed = self.placed(image, email)?;
-        let newest = placed.last().map(|placed| placed.fact.key.created);
-        for Placed { fact, standing, first_seen, from } in placed {
+    fn put_group(&self, update: &Update, group: Group) -> Result<(), Failure> {
+        let Group { changed, entries, .. } = group;
+        let newest = entries.last().map(|placed| placed.fact.key.created);
+        for Placed { fact, standing, first_seen, from } in entries {
             let is_latest = match standing {
                 Status::Superseded => false,
                 Status::Withdrawn => Some(fact.key.created) == newest,
                 Status::Current | Status::Deprecated | Status::Expired => true,
             };
-            if !is_latest && !touched.contains(&fact.id) {
+            if !is_latest && !changed.contains(&fact.id) {
                 continue;
             }
             let stored = self.store.entry_and_document(&fact.id).map_err(store_failed)?;

@@ -4,22 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{Catalogue, search_failed};
 use crate::model::Timestamp;
-use crate::node::{CountView, EntryRow, Failure, FailureKind, FoundView, Query};
+use crate::node::{CountView, EntryRow, Failure, FoundView, MAX_PAGE, Query};
 use crate::search::{Found, Search, Summary};
 
 /// Entries of a page when nobody says how many.
 const PAGE: usize = 50;
 
-/// Entries of a page, at the most.
-const MAX_PAGE: usize = 1000;
-
 impl Catalogue {
     /// A page of the entries that fit, with counts of all of them.
     pub fn search(&self, query: &Query, now: Timestamp) -> Result<FoundView, Failure> {
-        let after = query.after.as_deref().map(str::parse).transpose();
-        let after = after.map_err(|error: crate::search::BadRank| {
-            Failure::new(FailureKind::NotFound, error.to_string())
-        })?;
         let most = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
         let search = Search {
             words: query.words.join(" "),
@@ -32,7 +25,7 @@ impl Catalogue {
             status: query.status.status(),
             ..Search::default()
         };
-        let found = self.snapshot()?.search(&search, after, most, now);
+        let found = self.snapshot()?.search(&search, query.after, most, now);
         let Found { total, page, next, counts } = found.map_err(search_failed)?;
         let count = |(value, count)| CountView { value, count };
         let counts = counts.into_iter().map(|(facet, values)| {
@@ -41,7 +34,7 @@ impl Catalogue {
         Ok(FoundView {
             total,
             entries: page.into_iter().map(|entry| self.row(entry, now)).collect(),
-            next: next.map(|next| next.to_string()),
+            next,
             counts: counts.collect::<BTreeMap<_, _>>(),
         })
     }

@@ -1,13 +1,14 @@
-//! How often a client may upload: each upload costs the check of a signature.
+//! How often a client may ask for what costs more than an answer: an upload costs the check
+//! of a signature, and who holds an image is asked of many peers.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::http::client::network;
+use super::client::network;
 
-/// What an upload uses up of its client's time: one a second, for as long as it likes.
+/// What one of them uses up of its client's time: one a second, for as long as it likes.
 const COST: Duration = Duration::from_secs(1);
 
 /// How far a client may be ahead: a script that brings a whole archive may send a hundred
@@ -17,12 +18,12 @@ const AHEAD: Duration = Duration::from_secs(100);
 /// Clients that are watched. When they are more, a new one waits.
 const MAX_CLIENTS: usize = 4096;
 
-/// The uploads of all clients.
+/// What all clients have asked for.
 #[derive(Debug, Default)]
 pub(super) struct Rates(Mutex<BTreeMap<IpAddr, Instant>>);
 
 impl Rates {
-    /// Counts an upload of a client.
+    /// Counts one of a client.
     ///
     /// # Errors
     /// How long it has to wait first.
