@@ -119,7 +119,16 @@ fn wants_events(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Read at rest: how an entry is now could be not durable yet.
 fn read(catalogue: &Catalogue, after: ChangeNumber, most: usize) -> Result<Vec<Change>, Problem> {
+    catalogue.store().at_rest(|| read_at_rest(catalogue, after, most))
+}
+
+fn read_at_rest(
+    catalogue: &Catalogue,
+    after: ChangeNumber,
+    most: usize,
+) -> Result<Vec<Change>, Problem> {
     let mut changes = Vec::new();
     for change in catalogue.store().changes(after).take(most) {
         let (number, id) = change.map_err(|error| Problem::broken(&error))?;
